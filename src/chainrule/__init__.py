@@ -1,0 +1,1 @@
+"""A neural-network laboratory: small networks, hand-derived backpropagation, and answers with error bars."""

@@ -1,0 +1,1 @@
+"""Data sets: points, images, tables, and how they are split."""

@@ -1,0 +1,1 @@
+"""Engines: each trains a population; the reference engine is the truth."""

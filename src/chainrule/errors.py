@@ -1,0 +1,70 @@
+"""Every exception a user may catch.
+
+All of them derive from `ChainruleError`: one line that says what was wrong, where, and what to do.
+The command line prints that line and exits with status 2; a traceback is always a bug in chainrule.
+
+    ChainruleError
+    |-- ConfigError        a setting, name or combination that cannot work
+    |-- ShapeError         arrays that do not fit together
+    |-- DataError          a file, table or data set that cannot be read or used
+    |-- RunError           a saved run that cannot be read or written
+    `-- RecipeError        a recipe that does not validate
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ChainruleError(Exception):
+    """Base of all errors that are the input's fault, not chainrule's."""
+
+
+class ConfigError(ChainruleError, ValueError):
+    """A setting, a name or a combination of settings that cannot work."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Arrays whose shapes do not fit together; the message names both shapes."""
+
+
+class DataError(ChainruleError, ValueError):
+    """A file, a table or a data set that cannot be read or used."""
+
+
+class RunError(ChainruleError):
+    """A saved run that cannot be read or written."""
+
+
+class RecipeError(ChainruleError, ValueError):
+    """A recipe that does not validate; the message names the key's path."""
+
+
+def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
+    """Say that `name` is no `kind`, suggest the nearest allowed name, and list them all.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should have been, e.g. ``"activation"``.
+    name : str
+        What was given.
+    allowed : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        One line, ready to be an error message.
+    """
+    names = sorted(allowed)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"unknown {kind} '{one_line(name)}'{hint} (known: {', '.join(names)})"
+
+
+def one_line(value: object, limit: int = 80) -> str:
+    """Show a user's value in an error message: on one line, printable and not endless."""
+    text = "".join(c if c.isprintable() else " " for c in str(value))
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,1 @@
+"""Recipes, grids and the runner that trains them."""

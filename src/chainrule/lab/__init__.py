@@ -1,0 +1,1 @@
+"""The laboratory: every question of the five reports, answered with error bars."""

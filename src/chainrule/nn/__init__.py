@@ -1,0 +1,1 @@
+"""The mathematics: activations, losses, initializers, layers and networks in plain NumPy."""

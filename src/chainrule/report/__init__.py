@@ -1,0 +1,1 @@
+"""Records to figures to one self-contained HTML file."""

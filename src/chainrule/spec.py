@@ -1,0 +1,142 @@
+"""The one way to name a part with its numbers in text: ``name`` or ``name(1.5, key=value)``.
+
+Activations, losses, initializers, optimizers, schedules, stopping rules, metrics and data sets are all
+small frozen dataclasses in a registry (a dict from name to class). Command line, recipes and saved
+configurations write them as specs such as ``adam(beta2=0.95)``, ``leaky_relu(0.2)`` or ``step(500, 0.5)``.
+`build` turns a spec into the object and `spec_of` turns the object into its canonical text;
+``build(R, spec_of(part), kind) == part`` holds for every part.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from chainrule.errors import ConfigError, one_line, unknown_name
+
+T = TypeVar("T")
+Value = float | int | str | bool | None
+
+
+def parse_spec(text: str, kind: str) -> tuple[str, list[Value], dict[str, Value]]:
+    """Split ``name(1, key=2)`` into its name, positional values and named values.
+
+    Parameters
+    ----------
+    text : str
+        The spec. Values are Python numbers, ``true``/``false``/``none`` or bare or quoted words.
+    kind : str
+        What the spec describes, for error messages.
+
+    Raises
+    ------
+    ConfigError
+        If the text is not of that form.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if isinstance(node, ast.Name):
+            return node.id, [], {}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            named = {k.arg: _value(k.value) for k in node.keywords if k.arg is not None}
+            if len(named) == len(node.keywords):
+                return node.func.id, [_value(a) for a in node.args], named
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        pass
+    raise ConfigError(f"cannot read {kind} '{one_line(text)}': write name or name(1.5, key=value)")
+
+
+def _value(node: ast.expr) -> Value:
+    """Read one value; bare words are text, so ``mse(reduction=sum)`` needs no quotes."""
+    words: dict[str, Value] = {"true": True, "false": False, "none": None, "inf": math.inf, "nan": math.nan}
+    if isinstance(node, ast.Name):
+        return words.get(node.id.lower(), node.id)
+    value = ast.literal_eval(node)
+    if value is None or isinstance(value, float | int | str):
+        return value
+    raise ValueError("not a number or a word")
+
+
+def build(registry: Mapping[str, type[T]], text: str, kind: str) -> T:
+    """Make the part that a spec describes.
+
+    Parameters
+    ----------
+    registry : mapping of str to class
+        The parts that exist; each class is a frozen dataclass that checks its own values.
+    text : str
+        The spec.
+    kind : str
+        What it is, for error messages: ``"activation"``, ``"optimizer"``, ...
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name (with the nearest known one), unknown or missing values, or values out of range.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"{kind} must be text such as '{next(iter(registry))}', got {one_line(repr(text))}")
+    name, positional, named = parse_spec(text, kind)
+    if name not in registry:
+        raise ConfigError(unknown_name(kind, name, registry))
+    cls: Any = registry[name]
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    if len(positional) > len(fields):
+        raise ConfigError(f"{kind} '{one_line(text)}': at most {len(fields)} values, got {len(positional)}")
+    values = dict(zip((f.name for f in fields), positional, strict=False))
+    for key, value in named.items():
+        if key not in {f.name for f in fields}:
+            raise ConfigError(f"{kind} '{name}': {unknown_name('value', key, [f.name for f in fields])}")
+        if key in values:
+            raise ConfigError(f"{kind} '{one_line(text)}': value '{key}' is given twice")
+        values[key] = value
+    for f in fields:
+        needed = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if needed and f.name not in values:
+            raise ConfigError(f"{kind} '{name}' needs a value for '{f.name}': write {name}({f.name}=...)")
+        if f.name in values:
+            _check_type(f, values[f.name], f"{kind} '{one_line(text)}'")
+    part: T = cls(**values)
+    return part
+
+
+def _check_type(f: dataclasses.Field[Any], value: Value, where: str) -> None:
+    """Refuse a word for a number and the like; annotations are text because of `from __future__`."""
+    allowed = {word.strip() for word in str(f.type).split("|")}
+    names = {"bool": bool, "int": int, "str": str}
+    if value is None and "None" in allowed:
+        return
+    if "float" in allowed and isinstance(value, float | int) and not isinstance(value, bool):
+        return
+    if any(type(value) is names[a] for a in allowed & names.keys()):
+        return
+    if not allowed & {"float", "bool", "int", "str"} and isinstance(value, str):
+        return  # a Literal: the part itself checks the word
+    raise ConfigError(f"{where}: '{f.name}' must be {f.type}, got {one_line(repr(value))}")
+
+
+def spec_of(part: Any) -> str:
+    """Return the canonical text of a part: its name and the values that differ from the defaults.
+
+    The part's class carries its registry name as the class variable ``name``.
+    """
+    values = []
+    for f in dataclasses.fields(part):
+        value = getattr(part, f.name)
+        if f.init and (f.default is dataclasses.MISSING or value != f.default):
+            values.append(f"{f.name}={_text(value)}")
+    return f"{part.name}({', '.join(values)})" if values else str(part.name)
+
+
+def _text(value: Value) -> str:
+    """Write a value so that `parse_spec` reads the same value back."""
+    return repr(value).lower() if value is None or isinstance(value, bool) else repr(value)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `ConfigError` with `message` unless `condition` holds: for checks in `__post_init__`."""
+    if not condition:
+        raise ConfigError(message)
