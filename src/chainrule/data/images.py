@@ -1,0 +1,42 @@
+"""Images as rows of pixels: scikit-learn's bundled digits, and MNIST from its IDX files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from chainrule.data._base import Dataset, DataSource
+
+
+def pixel_names(rows: int, columns: int) -> tuple[str, ...]:
+    """Name the pixels of an image row by row."""
+    return tuple(f"pixel {r},{c}" for r in range(rows) for c in range(columns))
+
+
+@dataclass(frozen=True)
+class Digits(DataSource):
+    """1,797 handwritten digits of 8 x 8 pixels in [0, 1]: real data that need no download.
+
+    The test part of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits" (UCI, 1998), as bundled
+    with scikit-learn; grey levels 0..16 are divided by 16.
+    """
+
+    name: ClassVar[str] = "digits"
+
+    def draw(self, seed: int) -> Dataset:
+        """Return the 1,797 images, X (1797, 64)."""
+        return _digits()
+
+
+@lru_cache(maxsize=1)
+def _digits() -> Dataset:
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    told = (
+        "1,797 handwritten digits, 8 x 8 pixels / 16; UCI Optical Recognition of Handwritten Digits, via scikit-learn"
+    )
+    return Dataset(
+        "digits", X / 16, y, "multiclass", feature_names=pixel_names(8, 8), provenance=told, image_shape=(8, 8)
+    )
