@@ -1,0 +1,51 @@
+# Every target sets up what it needs: on a fresh clone, `make lab` or `make test` is all there is to type.
+#
+#   make lab [ARGS=--quick]   the full report, written to lab-report/index.html
+#   make test                 all tests (no network, no PyTorch)
+#   make check                ruff, mypy --strict, floors (import-linter)
+#   make oracle               comparison with PyTorch, in an environment of its own
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+INSTALLED := $(VENV)/.installed
+ORACLE_VENV ?= .venv-oracle
+ORACLE_INSTALLED := $(ORACLE_VENV)/.installed
+
+.PHONY: lab test check format oracle install clean
+
+lab: $(INSTALLED)
+	$(BIN)/chainrule lab $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+oracle: $(ORACLE_INSTALLED)
+	$(ORACLE_VENV)/bin/python -m pytest -q -m oracle tests/oracle $(ARGS)
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(ORACLE_INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(ORACLE_VENV)
+	$(ORACLE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(ORACLE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(ORACLE_VENV) build dist lab-report .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
