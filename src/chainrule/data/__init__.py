@@ -5,34 +5,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from chainrule.data._base import Dataset, DataSource, FixedSource, infer_task
-from chainrule.data.registry import DATASETS
+from chainrule.data._base import Dataset, DataSource, FixedSource, Task, infer_task
+from chainrule.data.facts import class_weights, facts
+from chainrule.data.mnist import fetch_mnist, mnist_available
+from chainrule.data.preprocess import FittedPreprocessing, Preprocessing
+from chainrule.data.registry import DATASETS, load
 from chainrule.data.splits import Split, split
-from chainrule.spec import build
+from chainrule.data.tables import load_table, table_inputs
 
-__all__ = ["DATASETS", "DataSource", "Dataset", "FixedSource", "Split", "infer_task", "load", "split"]
-
-
-def load(spec: str | DataSource | Dataset, data_dir: str | Path | None = None) -> DataSource:
-    """Return the data source that a spec describes.
-
-    Parameters
-    ----------
-    spec : str, DataSource or Dataset
-        The name of a data set with its values, such as ``"xor"`` or ``"linear(n=100)"``. A source is returned as it
-        is, and a data set is wrapped.
-    data_dir : path, optional
-        Where to look for files first.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown name or impossible values.
-    """
-    if isinstance(spec, DataSource):
-        return spec
-    if isinstance(spec, Dataset):
-        return FixedSource(spec)
-    return build(DATASETS, spec, "data set")
+__all__ = [
+    "DATASETS",
+    "DataSource",
+    "Dataset",
+    "FittedPreprocessing",
+    "FixedSource",
+    "Preprocessing",
+    "Split",
+    "Task",
+    "class_weights",
+    "facts",
+    "fetch_mnist",
+    "infer_task",
+    "load",
+    "load_table",
+    "mnist_available",
+    "split",
+    "table_inputs",
+]
