@@ -1,0 +1,60 @@
+"""Dropout: noise that switches units off during training (Srivastava et al., 2014)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chainrule.errors import ShapeError
+from chainrule.nn._base import DropoutStream, Layer, LayerRecord
+from chainrule.nn._types import Array
+from chainrule.spec import require
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Inverted dropout: each activation becomes 0 with probability `rate`, else it is divided by 1 - rate.
+
+    The division keeps the expected activation, so that inference needs no change at all.
+
+    Parameters
+    ----------
+    rate : float
+        Probability of dropping, in [0, 1).
+    """
+
+    name: ClassVar[str] = "dropout"
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        good = isinstance(self.rate, int | float) and not isinstance(self.rate, bool) and 0 <= self.rate < 1
+        require(good, f"dropout: rate must lie in [0, 1), got {self.rate!r}")
+
+    def forward(self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None) -> LayerRecord:
+        """Z = A = mask * A_in; at inference (`dropout` None) or with rate 0, A_in itself.
+
+        Each member draws from its own generator, in float64 whatever the activations' type, so that a member
+        drops the same units alone and in company.
+        """
+        if dropout is None or self.rate == 0:
+            return LayerRecord(A_in, A_in, A_in)
+        mask = self._mask(dropout, A_in)
+        A = A_in * mask
+        return LayerRecord(A_in, A, A, mask=mask)
+
+    def _mask(self, dropout: DropoutStream, A_in: Array) -> Array:
+        """Draw the factors, 0 or 1 / (1 - rate): (n, ...) from one generator, (m, n, ...) from m of them."""
+        if isinstance(dropout, Sequence):
+            if A_in.shape[0] != len(dropout):
+                raise ShapeError(f"{len(dropout)} dropout generators do not fit activations of shape {A_in.shape}")
+            draws = np.stack([rng.random(A_in.shape[1:]) for rng in dropout])
+        else:
+            draws = dropout.random(A_in.shape)
+        return (draws >= self.rate).astype(A_in.dtype) / (1.0 - self.rate)
+
+    def input_gradient(self, params: dict[str, Array], record: LayerRecord, delta: Array) -> Array:
+        """dz/da = mask."""
+        return delta if record.mask is None else delta * record.mask
