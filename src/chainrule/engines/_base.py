@@ -1,0 +1,107 @@
+"""The contract every engine keeps, and how it reports progress."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
+
+from chainrule.nn import Array
+from chainrule.population import Cohort
+from chainrule.runs import Run
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """What a training run tells while it goes on.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs completed by the members still in training.
+    epochs : int
+        Epochs asked for.
+    members, converged, diverged, finished : int
+        How many members there are, and how many of them have converged, diverged, or ended in any way.
+    fraction : float
+        Share of the whole work that is done, 0 to 1.
+    record : mapping or None
+        At a kept epoch: loss and metrics, one value per entry of `places`.
+    places : tuple of int
+        Which members of the population the record speaks of.
+    """
+
+    epoch: int
+    epochs: int
+    members: int
+    converged: int
+    diverged: int
+    finished: int
+    fraction: float
+    record: Mapping[str, Array] | None = None
+    places: tuple[int, ...] = ()
+
+
+class Progress(Protocol):
+    """Anything that wants to hear of the progress; called often, so it should return at once."""
+
+    def __call__(self, event: ProgressEvent) -> None: ...
+
+
+class WholeProgress:
+    """Turns the progress of parts, trained one after the other, into that of the whole.
+
+    Parameters
+    ----------
+    progress : callable
+        Hears of the whole.
+    members : int
+        How many members the whole has.
+    """
+
+    def __init__(self, progress: Progress, members: int) -> None:
+        self.progress, self.members = progress, members
+        self.before = self.latest = ProgressEvent(0, 0, members, 0, 0, 0, 0.0)
+
+    def part(self, places: Sequence[int]) -> Progress:
+        """Return what the next part reports to; `places` are its members' numbers in the whole."""
+        self.before = before = self.latest
+
+        def heard(event: ProgressEvent) -> None:
+            self.latest = replace(
+                event,
+                members=self.members,
+                converged=before.converged + event.converged,
+                diverged=before.diverged + event.diverged,
+                finished=before.finished + event.finished,
+                fraction=before.fraction + event.fraction * len(places) / self.members,
+                places=tuple(places[k] for k in event.places),
+            )
+            self.progress(self.latest)
+
+        return heard
+
+
+class Engine(ABC):
+    """Trains a cohort.
+
+    An engine must
+
+    - return one `Run` per member, in the cohort's order, and never change the cohort;
+    - give member k the same weights whether it is trained alone or among others (to the last bit, or within
+      a tolerance that the engine states);
+    - freeze a member that meets a non-finite value, without disturbing its neighbours, and say where and why;
+    - end on `KeyboardInterrupt` by returning the members as they are, unfinished ones marked ``interrupted``;
+    - draw randomness only from `chainrule.random.stream`.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def unsupported(self, cohort: Cohort) -> str | None:
+        """Return why this engine cannot train the cohort, or None if it can."""
+
+    @abstractmethod
+    def train(self, cohort: Cohort, progress: Progress | None = None) -> list[Run]:
+        """Train all members to their end."""

@@ -1,0 +1,74 @@
+"""Loss and metrics of a population's weights on the training, validation and test parts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.engines._cohort_data import Samples, gather
+from chainrule.metrics import Metric, for_task, metric
+from chainrule.nn import Array, Forward, Network, Params, loss, loss_value
+from chainrule.population import Cohort, TrainingConfig
+
+# Evaluated at most this many samples at a time: hidden layers of a large set would not fit in memory.
+SLICE = 8192
+
+
+class Evaluation:
+    """Evaluates one cohort's network under one configuration.
+
+    The loss it reports is that of the data: penalties on weights steer training but are not part of it, so
+    that training and validation losses compare.
+    """
+
+    def __init__(self, network: Network, config: TrainingConfig, task: str) -> None:
+        self.network = network
+        self.loss = loss(config.loss)
+        wanted = [*for_task(task), *config.metrics]
+        wanted += [name for spec in config.stopping for name in _monitored(spec)]
+        self.metrics: dict[str, Metric] = {spec: metric(spec) for spec in dict.fromkeys(wanted)}
+
+    def record(
+        self, params: Params, train: Samples, validation: Samples | None
+    ) -> tuple[dict[str, Array], Forward | None]:
+        """Return loss and metrics (m,) by name, and the training forward pass if it was made in one piece."""
+        values, forward = self._values(params, train, "")
+        if validation is not None:
+            values |= self._values(params, validation, "validation_")[0]
+        return values, None if self.network.has_dropout else forward
+
+    def _values(self, params: Params, samples: Samples, prefix: str) -> tuple[dict[str, Array], Forward | None]:
+        """Return loss and metrics on one part, names prefixed."""
+        Z, A, forward = self._outputs(params, samples)
+        activation = self.network.output_activation
+        values = {f"{prefix}loss": loss_value(self.loss, activation, Z, A, samples.Y, samples.weight)}
+        Y = samples.Y if samples.Y.ndim == A.ndim else np.broadcast_to(samples.Y, A.shape)
+        for name, part in self.metrics.items():
+            values[prefix + name] = part.value(A, Y)
+        return values, forward
+
+    def _outputs(self, params: Params, samples: Samples) -> tuple[Array, Array, Forward | None]:
+        """Return the output layer's Z and A (m, n, k) for all samples, computed in slices."""
+        if samples.n <= SLICE:
+            forward = self.network.forward(params, samples.X)
+            return forward.Z, forward.A, forward
+        pieces = [self.network.forward(params, part.X) for part in samples.slices(SLICE)]
+        Z, A = (np.concatenate([getattr(piece, name) for piece in pieces], axis=-2) for name in ("Z", "A"))
+        return Z, A, None
+
+    def finals(self, theta: Array, cohort: Cohort) -> list[dict[str, float]]:
+        """Return each member's loss and metrics on every part, for weights `theta` (m, P)."""
+        params = self.network.unpack(theta)
+        values: dict[str, Array] = {}
+        for part, prefix in (("train", ""), ("validation", "validation_"), ("test", "test_")):
+            samples = gather(cohort, part)
+            if samples is not None:
+                values |= self._values(params, samples, prefix)[0]
+        return [{name: float(column[k]) for name, column in values.items()} for k in range(len(cohort))]
+
+
+def _monitored(spec: str) -> list[str]:
+    """Return the metrics that a stopping rule watches, without the part they are measured on."""
+    from chainrule.optim import stopping_rule
+
+    names = [name.removeprefix("validation_") for name in stopping_rule(spec).needs]
+    return [name for name in names if name != "loss"]

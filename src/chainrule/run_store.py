@@ -1,0 +1,150 @@
+"""One file for a table of runs: settings as JSON, histories and weights as arrays, no pickle.
+
+``runs.npz`` holds everything `load` needs, so that it appears whole or not at all. Beside it lie
+``config.json`` and ``runs.csv`` for people. Arrays of all runs are laid end to end with their offsets,
+which keeps the archive at a handful of entries however many runs there are.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.data import FittedPreprocessing
+from chainrule.errors import ChainruleError, RunError
+from chainrule.files import write_text, write_whole
+from chainrule.nn import Array, Network
+from chainrule.population import Member, TrainingConfig
+from chainrule.run_tables import finite_or_none
+from chainrule.runs import Divergence, Run, Runs
+
+FORMAT = 1
+FILE_NAME = "runs.npz"
+DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, ChainruleError)
+
+
+def save(runs: Runs, folder: Path) -> Path:
+    """Write ``runs.npz``, ``config.json`` and ``runs.csv`` into `folder`, each whole."""
+    settings: dict[tuple[Network, TrainingConfig], int] = {}
+    rows = []
+    for run in runs:
+        place = settings.setdefault((run.member.network, run.member.config), len(settings))
+        rows.append(_row(run, place))
+    described = [{"network": network.describe(), "training": config.describe()} for network, config in settings]
+    header = {"format": FORMAT, "source": runs.source, "interrupted": runs.interrupted, "notes": list(runs.notes)}
+    text = json.dumps({**header, "settings": described, "runs": rows})
+    arrays: dict[str, np.ndarray[Any, Any]] = {"json": np.frombuffer(text.encode(), dtype=np.uint8)}
+    arrays |= _lay_out("theta", [{"theta": run.theta} for run in runs])
+    arrays |= _lay_out("history", [run.history for run in runs])
+    arrays |= _lay_out("windows", [run.windows for run in runs])
+    write_whole(folder / FILE_NAME, lambda temporary: _write_npz(temporary, arrays))
+    write_text(folder / "config.json", json.dumps({**header, "settings": described}, indent=1) + "\n")
+    runs.to_csv(folder / "runs.csv")
+    return folder
+
+
+def _write_npz(path: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Write the archive through a file handle, so that numpy does not add a suffix of its own."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def _row(run: Run, setting: int) -> dict[str, Any]:
+    """Return what a run has besides its setting and its arrays."""
+    return {
+        "setting": setting,
+        "seed": run.seed,
+        "stop_reason": run.stop_reason,
+        "converged": run.converged,
+        "epochs": run.epochs,
+        "final": run.final,
+        "divergence": asdict(run.divergence) if run.divergence else None,
+        "fingerprint": run.fingerprint,
+        "seconds": finite_or_none(run.seconds),
+        "engine": run.engine,
+        "preprocessing": run.preprocessing.state() if run.preprocessing else None,
+    }
+
+
+def _lay_out(group: str, records: Sequence[dict[str, Array]]) -> dict[str, np.ndarray[Any, Any]]:
+    """Lay the arrays of all runs end to end: one flat array and one offsets array per name."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name in names:
+        # -1 marks a run that lacks the name, as opposed to one whose array is empty
+        arrays[f"{group}/{name}/sizes"] = np.array([len(r[name]) if name in r else -1 for r in records])
+        arrays[f"{group}/{name}"] = np.concatenate([r[name] for r in records if name in r])
+    return arrays
+
+
+def _collect(archive: Any, group: str, n_runs: int) -> list[dict[str, Array]]:
+    """Undo `_lay_out`."""
+    records: list[dict[str, Array]] = [{} for _ in range(n_runs)]
+    prefix, suffix = f"{group}/", "/sizes"
+    for key in archive.files:
+        if not (key.startswith(prefix) and key.endswith(suffix)):
+            continue
+        name, sizes = key[len(prefix) : -len(suffix)], archive[key]
+        flat, offset = archive[prefix + name], 0
+        for record, size in zip(records, sizes, strict=True):
+            if size >= 0:
+                record[name] = flat[offset : offset + size]
+                offset += int(size)
+    return records
+
+
+def load(folder: Path) -> Runs:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    RunError
+        If there is no saved run, or it is damaged or of a later format.
+    """
+    path = folder / FILE_NAME if folder.is_dir() else folder
+    if not path.is_file():
+        raise RunError(f"no saved run at {folder}: expected a folder with {FILE_NAME}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(bytes(archive["json"]))
+            if header["format"] > FORMAT:
+                raise RunError(f"{path} was written by a later chainrule (format {header['format']})")
+            return _read(header, archive)
+    except DAMAGE as error:
+        if isinstance(error, RunError):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(f"{path} is damaged or no saved run: {reason}") from None
+
+
+def _read(header: dict[str, Any], archive: Any) -> Runs:
+    """Rebuild the runs from the header and the arrays."""
+    settings = [
+        (Network.from_description(s["network"]), TrainingConfig.from_description(s["training"]))
+        for s in header["settings"]
+    ]
+    n_runs = len(header["runs"])
+    parts = [_collect(archive, group, n_runs) for group in ("theta", "history", "windows")]
+    runs = []
+    for row, theta, history, windows in zip(header["runs"], *parts, strict=True):
+        network, config = settings[row.pop("setting")]
+        divergence, fitted = row.pop("divergence"), row.pop("preprocessing")
+        runs.append(
+            Run(
+                member=Member(network, config, row.pop("seed")),
+                theta=theta["theta"],
+                history=history,
+                windows=windows,
+                divergence=Divergence(**divergence) if divergence else None,
+                preprocessing=FittedPreprocessing.from_state(fitted) if fitted else None,
+                **row,
+            )
+        )
+    return Runs(tuple(runs), header["source"], header["interrupted"], tuple(header["notes"]))

@@ -1,0 +1,273 @@
+"""Finished members: `Run`, one member's result, and `Runs`, the table of them.
+
+Every floor above exchanges `Runs`. A row is a member: its setting, its seed, why it stopped, its final
+metrics, its history and its weights. `chainrule.run_store` writes the table to one file and reads it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from chainrule.data import FittedPreprocessing
+from chainrule.errors import ConfigError, ShapeError, unknown_name
+from chainrule.nn import Array, Params
+from chainrule.population import Member
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STOP_REASONS = ("epochs", "loss_below", "patience", "target", "diverged", "interrupted")
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where a member first met a non-finite value, and why, as far as can be told.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch in which it was first seen, from 0.
+    layer : str
+        The first layer concerned (``layer 2 (Dense)``) or ``loss``.
+    quantity : str
+        What was non-finite: ``Z``, ``A``, ``weights`` or ``loss``.
+    cause : str
+        The likely cause, one sentence.
+    """
+
+    epoch: int
+    layer: str
+    quantity: str
+    cause: str
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}, {self.layer}: {self.quantity} is not finite; {self.cause}"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished member.
+
+    Attributes
+    ----------
+    member : Member
+        The setting (its network is bound to the data) and the seed.
+    stop_reason : str
+        ``epochs``, ``loss_below``, ``patience``, ``target``, ``diverged`` or ``interrupted``.
+    converged : bool
+        Whether a stopping rule that means success ended the run.
+    epochs : int
+        Epochs trained.
+    final : dict of str to float
+        Loss and metrics of the final weights: ``loss``, ``accuracy``, ``validation_loss``, ``test_loss``, ...
+    history : dict of str to ndarray (T,)
+        ``epoch`` and, at each kept epoch, loss, metrics and learning rate. Row ``epoch = e`` describes the
+        weights after `e` epochs, so row 0 is the initial network.
+    windows : dict of str to ndarray
+        Means of the step loss over each window of steps (``loss``) and the learning rate at its end.
+    theta : ndarray (P,)
+        All weights, flat; `params` gives them by layer.
+    divergence : Divergence or None
+        Set when the member met a non-finite value; its weights are those it had then.
+    fingerprint : str
+        Hash of the training data it saw.
+    seconds : float
+        Wall time of the cohort it was trained in, divided by the cohort's size.
+    engine : str
+        The engine that trained it.
+    preprocessing : FittedPreprocessing or None
+        For tables: how raw rows become features, fitted on this run's training part.
+    """
+
+    member: Member
+    stop_reason: str
+    converged: bool
+    epochs: int
+    final: dict[str, float]
+    history: dict[str, Array]
+    windows: dict[str, Array]
+    theta: Array
+    divergence: Divergence | None = None
+    fingerprint: str = ""
+    seconds: float = 0.0
+    engine: str = "reference"
+    preprocessing: FittedPreprocessing | None = None
+
+    @property
+    def seed(self) -> int:
+        """The member's seed."""
+        return self.member.seed
+
+    @property
+    def params(self) -> Params:
+        """The weights by layer: a tuple of ``{"W": (fan_in, fan_out), "b": (fan_out,)}``."""
+        return self.member.network.unpack(self.theta)
+
+    def predict(self, X: Array) -> Array:
+        """Return the network's outputs (n, k) for samples `X` (n, d)."""
+        return self.member.network.predict(self.params, np.asarray(X, dtype=self.theta.dtype))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the run as one flat row: setting, seed, outcome, final metrics."""
+        config = self.member.config.describe()
+        for name in ("stopping", "metrics"):
+            config[name] = " ".join(config[name])
+        divergence = asdict(self.divergence) if self.divergence else dict.fromkeys(("epoch", "layer", "cause"))
+        return {
+            "seed": self.seed,
+            "network": str(self.member.network),
+            **config,
+            "stop_reason": self.stop_reason,
+            "converged": self.converged,
+            "epochs_run": self.epochs,
+            **{f"final_{name}": value for name, value in self.final.items()},
+            **{f"diverged_{name}": divergence[name] for name in ("epoch", "layer", "cause")},
+            "seconds": self.seconds,
+            "engine": self.engine,
+            "fingerprint": self.fingerprint,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Runs(Sequence[Run]):
+    """Finished members, in the order they were asked for.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+        The rows.
+    source : str
+        The spec of the data they were trained on.
+    interrupted : bool
+        Whether training was interrupted before all members had finished.
+    """
+
+    runs: tuple[Run, ...]
+    source: str = ""
+    interrupted: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: int | slice) -> Run | Runs:
+        if isinstance(index, slice):
+            return Runs(self.runs[index], self.source, self.interrupted, self.notes)
+        return self.runs[index]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def where(self, keep: Callable[[Run], bool]) -> Runs:
+        """Return the runs for which `keep` holds."""
+        return Runs(tuple(run for run in self.runs if keep(run)), self.source, self.interrupted, self.notes)
+
+    def with_seed(self, seed: int) -> Run:
+        """Return the first run of a seed; `ConfigError` names the seeds there are."""
+        for run in self.runs:
+            if run.seed == seed:
+                return run
+        raise ConfigError(f"no run has seed {seed} (seeds here: {_short_list(run.seed for run in self.runs)})")
+
+    def column(self, name: str) -> np.ndarray[Any, Any]:
+        """Return one column of the table as an array (n_runs,); missing values are NaN or None.
+
+        `name` is a column of `to_rows`; a final metric may be named without its ``final_``.
+        """
+        rows = self.to_rows()
+        columns = {key for row in rows for key in row}
+        key = name if name in columns else f"final_{name}"
+        if key not in columns:
+            raise ConfigError(unknown_name("column", name, columns))
+        values = [row.get(key) for row in rows]
+        if all(value is None or isinstance(value, float) for value in values):
+            return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array(values)
+
+    def history(self, key: str) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Array]:
+        """Return the kept epochs (T,) and one history value per run (n_runs, T), NaN where a run has none."""
+        known = sorted({name for run in self.runs for name in run.history})
+        if key not in known:
+            raise ConfigError(unknown_name("history", key, known))
+        epochs = np.unique(np.concatenate([run.history["epoch"] for run in self.runs])).astype(np.int64)
+        table = np.full((len(self), len(epochs)), np.nan)
+        for row, run in zip(table, self.runs, strict=True):
+            if key in run.history:
+                row[np.searchsorted(epochs, run.history["epoch"])] = run.history[key]
+        return epochs, table
+
+    def predict(self, X: Array, k: int | None = None) -> Array:
+        """Return outputs for `X` (n, d): (n, k_outputs) of run `k`, or (n_runs, n, k_outputs) of all."""
+        if k is not None:
+            return self.runs[k].predict(X)
+        outputs = [run.predict(X) for run in self.runs]
+        if len({output.shape for output in outputs}) > 1:
+            shapes = sorted({output.shape for output in outputs})
+            raise ShapeError(
+                f"outputs of the runs differ in shape, {shapes[0]} and {shapes[-1]}: predict one at a time"
+            )
+        return np.stack(outputs)
+
+    def params(self, k: int) -> Params:
+        """Return the weights of run `k` by layer."""
+        return self.runs[k].params
+
+    def successes(self, rule: Callable[[Run], bool] | None = None) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return which runs succeeded (n_runs,): by `rule`, or by their own stopping rules."""
+        return np.array([rule(run) if rule else run.converged for run in self.runs], dtype=bool)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the table as a list of flat rows."""
+        return [run.to_row() for run in self.runs]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas DataFrame; needs pandas (``pip install 'chainrule[tables]'``)."""
+        from chainrule.run_tables import to_frame
+
+        return to_frame(self)
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the table as CSV."""
+        from chainrule.run_tables import write_csv
+
+        return write_csv(self, Path(path))
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write the table as JSON, a list of objects; non-finite numbers become null."""
+        from chainrule.run_tables import write_json
+
+        return write_json(self, Path(path))
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the table as Parquet; needs pyarrow (``pip install 'chainrule[tables]'``)."""
+        from chainrule.run_tables import write_parquet
+
+        return write_parquet(self, Path(path))
+
+    def save(self, folder: str | Path) -> Path:
+        """Save everything (settings, histories, weights) into `folder`; `Runs.load` reads it back."""
+        from chainrule.run_store import save
+
+        return save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Runs:
+        """Load what `save` wrote; `RunError` says what is missing or damaged."""
+        from chainrule.run_store import load
+
+        return load(Path(folder))
+
+
+def _short_list(values: Iterable[int], limit: int = 8) -> str:
+    """Show some of many numbers."""
+    listed = [str(value) for value in values]
+    return ", ".join(listed[:limit]) + (", ..." if len(listed) > limit else "")
