@@ -39,7 +39,7 @@ def clip_by_norm(grad: Array, max_norm: float) -> Array:
     usable = np.isfinite(largest) & (largest > 0)
     # |g| = largest * |g / largest|: the squares can neither overflow nor vanish.
     unit = grad / np.where(usable, largest, 1)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):  # what overflows here is not taken
         relative = np.sqrt(np.sum(unit * unit, axis=-1, keepdims=True))  # (m, 1), between 1 and sqrt(P)
         too_long = usable & (relative > max_norm / np.where(usable, largest, 1))
         # The bound is divided by `relative` only, because `unit` has already been divided by `largest`.

@@ -88,8 +88,9 @@ class MetricComparison:
     """A metric of two settings on the same seeds.
 
     `difference` is the statistic of a - b over the pairs, `interval` its BCa interval, `p_value` that of the
-    sign-flip test. A difference is claimed only if the test rejects and the interval excludes 0. `verdict` is "a" or "b" (who is better), "no difference shown" or "no verdict" (then `why`
-    says why and the test's figures are None). `dropped` pairs had a value that is not finite.
+    sign-flip test. `verdict` is "a" or "b" (who is better), "no difference shown" or "no verdict" (then `why`
+    says why and the test's figures are None). A difference is claimed only if the test rejects and the interval
+    excludes 0. `dropped` pairs had a value that is not finite.
     """
 
     name_a: str
