@@ -82,7 +82,11 @@ class Loss(ABC):
     def gradient(self, A: Array, Y: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Array:
         """Return dL/dA, of the shape of `A`, with the factor of the reduction in it."""
         with np.errstate(over="ignore", under="ignore"):
-            return self._scaled(self._slope(A, self.targets(A, Y)), weight)
+            slope = self._scaled(self._slope(A, self.targets(A, Y)), weight)
+            if self._saturates:  # probabilities next to 0 divide: stop at the largest float
+                largest = np.finfo(slope.dtype).max
+                slope = np.clip(slope, -largest, largest)
+            return slope
 
     def logits_value(self, Z: Array, Y: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Array:
         """Return the loss from the pre-activations Z of the activation it pairs with."""
@@ -108,6 +112,11 @@ class Loss(ABC):
         if not fits or (targets.ndim > 2 and targets.shape != A.shape):
             raise ShapeError(f"targets of shape {np.shape(Y)} do not fit outputs of shape {A.shape}")
         return targets
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """The residuals a - y at which the derivative jumps; gradient checks stay away from them."""
+        return ()
 
     @abstractmethod
     def _of_outputs(self, A: Array, Y: Array) -> Array:

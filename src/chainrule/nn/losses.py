@@ -84,6 +84,11 @@ class MeanAbsoluteError(Loss):
     name: ClassVar[str] = "mae"
     reduction: str = "mean"
 
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """|r| turns at 0."""
+        return (0.0,)
+
     def _of_outputs(self, A: Array, Y: Array) -> Array:
         return mean_of_outputs(np.abs(A - Y))
 
@@ -107,6 +112,11 @@ class Huber(Loss):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(self.name, "delta", self.delta)
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """The slope stops growing at |r| = delta."""
+        return (-self.delta, self.delta)
 
     def _of_outputs(self, A: Array, Y: Array) -> Array:
         R = np.abs(A - Y)

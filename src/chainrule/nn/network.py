@@ -31,7 +31,6 @@ from chainrule.nn.normalize import Standardize
 from chainrule.nn.trace import Trace, trace_step
 from chainrule.spec import require, spec_of
 
-
 __all__ = ["Forward", "Network", "ParameterSlot", "mlp"]
 
 
