@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,6 @@ from chainrule import optim
 from chainrule.errors import ConfigError
 from chainrule.spec import build, spec_of
 
-Scalars = Callable[[float, Callable[[float], float], int], Iterator[float]]
 F64 = NDArray[np.float64]
 
 # ---- the papers' algorithms for one weight, in plain Python: each yields the weight after every step ----
@@ -110,16 +111,16 @@ def plain_ascent(w: float, g: Callable[[float], float], steps: int, lr: float, b
 TRANSCRIPTIONS: dict[str, Callable[..., Iterator[float]]] = {
     "sgd": plain_sgd,
     "momentum": plain_momentum,
-    "momentum(0.5)": lambda *a: plain_momentum(*a, mu=0.5),
+    "momentum(0.5)": partial(plain_momentum, mu=0.5),
     "nesterov": plain_nesterov,
-    "nesterov(0.8)": lambda *a: plain_nesterov(*a, mu=0.8),
+    "nesterov(0.8)": partial(plain_nesterov, mu=0.8),
     "adagrad": plain_adagrad,
     "rmsprop": plain_rmsprop,
-    "rmsprop(0.9, eps=1e-6)": lambda *a: plain_rmsprop(*a, rho=0.9, eps=1e-6),
+    "rmsprop(0.9, eps=1e-6)": partial(plain_rmsprop, rho=0.9, eps=1e-6),
     "adam": plain_adam,
-    "adam(0.8, 0.95, eps=1e-4)": lambda *a: plain_adam(*a, beta1=0.8, beta2=0.95, eps=1e-4),
-    "adamw": lambda *a: plain_adam(*a, decay=0.01),
-    "adamw(weight_decay=0.3)": lambda *a: plain_adam(*a, decay=0.3),
+    "adam(0.8, 0.95, eps=1e-4)": partial(plain_adam, beta1=0.8, beta2=0.95, eps=1e-4),
+    "adamw": partial(plain_adam, decay=0.01),
+    "adamw(weight_decay=0.3)": partial(plain_adam, decay=0.3),
     "adam_overwriting_moments": plain_overwriting_adam,
     "momentum_ascent": plain_ascent,
 }
@@ -233,12 +234,12 @@ def test_a_member_steps_alone_as_in_a_population_to_the_last_bit(spec: str, dtyp
     rng = np.random.default_rng(8)
     m, P = 37, 61
     slots = (slice(0, 40), slice(40, 45), slice(45, 61))
-    start = rng.normal(size=(m, P)).astype(dtype)
+    start: NDArray[Any] = rng.normal(size=(m, P)).astype(dtype)
     lr = rng.uniform(0.001, 0.1, (m, 1))
-    grads = rng.normal(size=(6, m, P)).astype(dtype)
+    grads: NDArray[Any] = rng.normal(size=(6, m, P)).astype(dtype)
     rule = optim.optimizer(spec)
 
-    def train(who: slice | list[int]) -> NDArray[np.floating]:
+    def train(who: slice | list[int]) -> NDArray[Any]:
         theta = start[who]
         state = rule.init(theta, slots)
         for g in grads[:, who]:
