@@ -123,21 +123,25 @@ class Preprocessing:
 
         fill, mean, scale = np.zeros(raw.shape[1]), np.zeros(raw.shape[1]), np.ones(raw.shape[1])
         text = self._is_text
-        for mask, strategy in ((~text, "median"), (text, "most_frequent")):
-            if mask.any():
-                # keep_empty_features: a column without a value in these rows is filled with 0.
-                imputer = SimpleImputer(strategy=strategy, keep_empty_features=True).fit(raw[:, mask])
-                fill[mask] = imputer.statistics_
-        if (~text).any():
-            with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # an overflow is found by _check_range
+            for mask, strategy in ((~text, "median"), (text, "most_frequent")):
+                if mask.any():
+                    # keep_empty_features: a column without a value in these rows is filled with 0.
+                    imputer = SimpleImputer(strategy=strategy, keep_empty_features=True).fit(raw[:, mask])
+                    fill[mask] = imputer.statistics_
+            self._check_range(fill)
+            if (~text).any():
                 numbers = StandardScaler().fit(np.where(np.isnan(raw), fill, raw)[:, ~text])
-            mean[~text], scale[~text] = numbers.mean_, numbers.scale_
-        for column, m, s in zip(self.columns, mean, scale, strict=True):
-            if not (math.isfinite(m) and math.isfinite(s)):
-                raise DataError(
-                    f"column '{one_line(column.name)}' spans too wide a range to be standardised; rescale it"
-                )
+                mean[~text], scale[~text] = numbers.mean_, numbers.scale_
+        self._check_range(mean)
+        self._check_range(scale)
         return FittedPreprocessing(self, tuple(fill.tolist()), tuple(mean.tolist()), tuple(scale.tolist()))
+
+    def _check_range(self, statistics: Array) -> None:
+        for column, value in zip(self.columns, statistics, strict=True):
+            if not math.isfinite(value):
+                name = one_line(column.name)
+                raise DataError(f"column '{name}' spans too wide a range to be standardised; rescale it")
 
 
 def _encode_column(column: Column, schema: ColumnSchema) -> npt.NDArray[np.float64]:
