@@ -5,14 +5,15 @@ from __future__ import annotations
 
 def number(value: float) -> str:
     """Write a number with three significant digits, thousands in full: ``-312``, ``0.0123``, ``12,346``."""
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def percent(share: float) -> str:
-    """Write a share in percent with at most three significant digits: ``97 %``, ``99.9 %``."""
-    return f"{100 * share:.3g} %"
+    """Write a share in percent with three significant digits, and more where it would read as all: ``99.98 %``."""
+    digits = 3 if share == 1.0 or 100 * share < 99.95 else 10
+    return f"{100 * share:.{digits}g} %"
 
 
 def p_text(p_value: float | None, p_adjusted: float | None = None) -> str:
