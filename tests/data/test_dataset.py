@@ -165,3 +165,28 @@ def test_fixed_source_gives_the_same_set_for_every_seed() -> None:
     source = FixedSource(data)
     assert source.draw(0) is source.draw(7) is data
     assert (source.name, source.spec, source.varies) == ("toy", "toy", False)
+
+
+def test_sample_weights_follow_their_rows() -> None:
+    data = Dataset("toy", X4.astype(np.float32), np.array([0, 1, 1, 0]), "binary", sample_weight=np.array([1, 2, 0, 4]))
+    assert data.sample_weight is not None
+    assert data.sample_weight.dtype == np.float32
+    part = data.take([3, 1])
+    assert part.sample_weight is not None
+    assert part.sample_weight.tolist() == [4, 2]
+    assert data.fingerprint != dataclasses.replace(data, sample_weight=None).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("weight", "kind", "told"),
+    [
+        ([1, 2, 3], ShapeError, r"sample_weight of shape \(3,\) for X of shape \(4, 2\)"),
+        ([1, 2, -3, 1], DataError, "finite, at least 0 and not all 0"),
+        ([1, 2, np.nan, 1], DataError, "finite, at least 0"),
+        ([0, 0, 0, 0], DataError, "not all 0"),
+        (["a", "b", "c", "d"], DataError, "must be numbers"),
+    ],
+)
+def test_impossible_sample_weights(weight: Any, kind: type[ChainruleError], told: str) -> None:
+    with pytest.raises(kind, match=told):
+        Dataset("toy", X4, np.array([0, 1, 1, 0]), "binary", sample_weight=weight)

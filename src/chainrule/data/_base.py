@@ -54,6 +54,8 @@ class Dataset:
         For a table: its columns as numbers, before imputation, encoding and scaling; NaN where a value is missing.
     is_part : bool
         True for a part of a larger set: a validation part may hold one class only.
+    sample_weight : array (n,), optional
+        How much each sample counts in the loss; at least 0, not all 0.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Dataset:
     preprocess: FittedPreprocessing | None = None
     raw: Array | None = None
     is_part: bool = False
+    sample_weight: Array | None = None
 
     def __post_init__(self) -> None:
         X = _inputs(self.X, self.name)
@@ -85,7 +88,9 @@ class Dataset:
         if len(names) != X.shape[1]:
             raise ShapeError(f"data set '{self.name}': {len(names)} feature names for X of shape {X.shape}")
         classes = _classes(self.classes, y, self.task, self.name)
-        for field, value in {"X": X, "y": y, "feature_names": names, "classes": classes}.items():
+        weight = None if self.sample_weight is None else _weights(self.sample_weight, X, self.name)
+        fields = {"X": X, "y": y, "feature_names": names, "classes": classes, "sample_weight": weight}
+        for field, value in fields.items():
             object.__setattr__(self, field, value)
         if not self.is_part and bool((y == y[:1]).all()):
             label = f"'{classes[int(y[0])]}'" if classes else f"{np.ravel(y)[0]:g}"
@@ -138,7 +143,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """Hash (32 hex digits) of every number in the set: task, shapes, dtypes, X, y, raw and the held-out set."""
         digest = hashlib.blake2b(self.task.encode(), digest_size=16)
-        for array in (self.X, self.y, self.raw):
+        for array in (self.X, self.y, self.raw, self.sample_weight):
             if array is not None:
                 little = array.astype(array.dtype.newbyteorder("<"), copy=False)
                 digest.update(f"{little.shape}{little.dtype.str}".encode())
@@ -154,7 +159,9 @@ class Dataset:
         except IndexError as error:
             raise ShapeError(f"data set '{self.name}' has {self.n} rows: {one_line(error)}") from None
         raw = None if self.raw is None else _read_only(self.raw[rows])
-        return dataclasses.replace(self, X=self.X[rows], y=self.y[rows], raw=raw, held_out=None, is_part=True)
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        part = {"X": self.X[rows], "y": self.y[rows], "raw": raw, "sample_weight": weight}
+        return dataclasses.replace(self, **part, held_out=None, is_part=True)
 
     @classmethod
     def from_arrays(
@@ -183,6 +190,19 @@ class Dataset:
             more.setdefault("classes", tuple(label_text(v) for v in np.unique(y)))
             y = np.unique(y, return_inverse=True)[1]
         return cls(name, X, y, chosen, **more)
+
+
+def _weights(weight: npt.ArrayLike, X: Array, name: str) -> Array:
+    """Return sample weights as a read-only float array (n,) of X's dtype."""
+    try:
+        array: Array = np.array(weight, dtype=X.dtype)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"data set '{name}': sample_weight must be numbers: {one_line(error)}") from None
+    if array.shape != X.shape[:1]:
+        raise ShapeError(f"data set '{name}': sample_weight of shape {array.shape} for X of shape {X.shape}")
+    if not np.isfinite(array).all() or (array < 0).any() or not array.any():
+        raise DataError(f"data set '{name}': sample_weight must be finite, at least 0 and not all 0")
+    return _read_only(array)
 
 
 def infer_task(y: npt.NDArray[Any]) -> Task:
