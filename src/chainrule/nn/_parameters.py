@@ -28,7 +28,7 @@ class ParameterSlot:
 
     def member_axis(self, params: Params) -> tuple[int, ...]:
         """Return (m,) if the array has a member axis, () if not; raises `ShapeError` if it is not this slot's."""
-        array = params[self.layer].get(self.key)
+        array = params[self.layer].get(self.key) if self.layer < len(params) else None
         if array is None:
             raise ShapeError(f"the weights have no {self.key} for layer {self.layer}")
         lead = array.shape[: array.ndim - len(self.shape)]
@@ -51,7 +51,10 @@ def make_slots(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]]) -> tu
 
 def pack(slots: Sequence[ParameterSlot], params: Params) -> Array:
     """Return the weights as one flat array (..., P)."""
-    flat = [params[s.layer][s.key].reshape((*s.member_axis(params), -1)) for s in slots]
+    flat = []
+    for s in slots:
+        lead = s.member_axis(params)
+        flat.append(params[s.layer][s.key].reshape((*lead, -1)))
     return np.concatenate(flat, axis=-1) if flat else np.zeros(0)
 
 
