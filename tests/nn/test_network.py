@@ -68,6 +68,18 @@ def test_penalties_are_added_to_loss_and_gradient() -> None:
         np.testing.assert_array_equal(grads_p[i]["b"], grads[i]["b"])
 
 
+def test_gradients_of_a_forward_pass_already_made() -> None:
+    network = mlp([3], dropout=0.5, l2=0.1).bind(2, 1, "sigmoid")
+    params = network.init(stream(0, "init"))
+    X, Y = np.array([[0.2, 0.4], [-1.0, 2.0]]), np.array([[1.0], [0.0]])
+    value, grads, _ = network.loss_and_gradients(params, X, Y, "mse", dropout=stream(1, "dropout"))
+    again, same = network.gradients(params, network.forward(params, X, stream(1, "dropout")), Y, "mse")
+    assert again == value
+    np.testing.assert_array_equal(network.pack(same), network.pack(grads))
+    assert network.has_dropout
+    assert not mlp([3]).has_dropout
+
+
 def test_binding_fills_what_was_left_open() -> None:
     network = mlp([4, 3])
     assert not network.bound
