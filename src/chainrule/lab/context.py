@@ -1,0 +1,175 @@
+"""What every section of the report is built from: the recipes, what was asked for, and the runs that came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.data import DataSource, load, mnist_available
+from chainrule.experiments import Cell, Results, expand, load_recipe, seeds_of, values_of
+from chainrule.runs import Runs
+from chainrule.stats import RateInterval, success_rate
+
+if TYPE_CHECKING:
+    from chainrule.experiments.schema import Recipe
+
+RECIPES = Path(__file__).parent / "recipes"
+Values = npt.NDArray[np.float64]
+
+
+@lru_cache(maxsize=256)
+def section_recipe(name: str) -> Recipe:
+    """Read one of the sections' recipes."""
+    return load_recipe(RECIPES / "sections" / f"{name}.toml")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One cell's runs with what the figures need: a short name, and who succeeded."""
+
+    name: str
+    value: Any
+    runs: Runs
+    success: npt.NDArray[np.bool_]
+
+    @property
+    def rate(self) -> RateInterval:
+        """Success rate with its exact 95 % interval."""
+        return success_rate(int(self.success.sum()), len(self.success))
+
+    def values(self, quantity: str) -> Values:
+        """Return a quantity per run, see `chainrule.experiments.quantities`."""
+        return values_of(quantity, self.runs)
+
+
+@dataclass
+class LabContext:
+    """Everything a section may ask for.
+
+    Attributes
+    ----------
+    quick : bool
+        Few seeds, short training.
+    seeds : int or None
+        Seeds per setting, overriding the recipes'.
+    data_dir : Path or None
+        Where to look for data files first.
+    results : Results
+        The runs by setting.
+    notes : list of str
+        What the reader must know is missing; the builders add to it.
+    """
+
+    quick: bool = False
+    seeds: int | None = None
+    data_dir: Path | None = None
+    results: Results = field(default_factory=Results)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def has_mnist(self) -> bool:
+        """Whether the MNIST files are at hand (nothing is downloaded for the report)."""
+        return mnist_available(self.data_dir)
+
+    def wanted(self, name: str) -> bool:
+        """Return whether a recipe is to run here: MNIST only in the full lab, and only when it is at hand."""
+        recipe = section_recipe(name)
+        if not self.seeds_of(name):
+            return False
+        return self.has_mnist or recipe.data is None or not recipe.data.source.startswith("mnist")
+
+    def seeds_of(self, name: str) -> tuple[int, ...]:
+        """Return the seeds a recipe runs with; MNIST keeps its own few unless fewer are asked for."""
+        recipe = section_recipe(name)
+        own = seeds_of(recipe, self.quick)
+        if self.seeds is None or not own:
+            return own
+        expensive = recipe.data is not None and recipe.data.source.startswith("mnist")
+        return seeds_of(recipe, self.quick, min(self.seeds, len(own)) if expensive else self.seeds)
+
+    def cells(self, name: str) -> list[Cell]:
+        """Return the cells of a recipe."""
+        return expand(section_recipe(name), self.quick)
+
+    def work(self, names: tuple[str, ...]) -> list[tuple[Cell, tuple[int, ...]]]:
+        """Return the cells of recipes with the seeds of each, ready for `make_jobs`."""
+        return [(cell, self.seeds_of(name)) for name in names if self.wanted(name) for cell in self.cells(name)]
+
+    def levels(self, name: str, **where: Any) -> list[Level]:
+        """Return the runs of a recipe's cells that lie at `where` (axis, with ``__`` for the dot, to value).
+
+        Cells without runs (interrupted, failed) are left out.
+        """
+        selector = {axis.replace("__", "."): value for axis, value in where.items()}
+        found = []
+        for cell in self.cells(name):
+            if not cell.at(selector):
+                continue
+            runs = self.results.of(cell, self.seeds_of(name))
+            if runs is not None and len(runs):
+                rest = [(axis, value) for axis, value in cell.place if axis not in selector]
+                found.append(make_level(name, rest, runs))
+        return found
+
+    def cases(self, name: str) -> list[str]:
+        """Return the names of a recipe's cases."""
+        return list(section_recipe(name).cases)
+
+    def source(self, spec: str) -> DataSource:
+        """Load a data source."""
+        return load(spec, self.data_dir)
+
+
+def make_level(name: str, place: list[tuple[str, Any]], runs: Runs) -> Level:
+    """Put together a cell's runs with who of them succeeded by the recipe's rule."""
+    rule = section_recipe(name).success
+    if rule is None:
+        success = np.ones(len(runs), dtype=bool)
+    else:
+        values = values_of(f"final {rule.metric}", runs)
+        success = values >= rule.at_least if rule.at_least is not None else values <= (rule.at_most or 0.0)
+    label = ", ".join(level_name(value) for _, value in place)
+    return Level(label or runs[0].member.config.optimizer, place[0][1] if place else None, runs, success)
+
+
+def success_rule(name: str) -> str:
+    """Say a recipe's success rule in words."""
+    rule = section_recipe(name).success
+    if rule is None:
+        return ""
+    bound, sign = (rule.at_least, "≥") if rule.at_least is not None else (rule.at_most, "≤")
+    metric = rule.metric.replace("_", " ")
+    shown = f"{bound:.0%}" if "accuracy" in rule.metric and bound is not None else f"{bound:g}"
+    return f"{metric} {sign} {shown}"
+
+
+def first_quantity(name: str) -> str:
+    """Return the quantity "first epoch at which the success rule holds"."""
+    rule = section_recipe(name).success
+    assert rule is not None, f"{name} has a success rule"
+    return f"first {rule.metric}>={rule.at_least}" if rule.at_least is not None else f"first {rule.metric}<={rule.at_most}"
+
+
+def level_name(value: Any) -> str:
+    """Show an axis value: widths as (4, 4), numbers short, specs as they are."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(str, value)) + ")"
+    if isinstance(value, bool):
+        return "with" if value else "without"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def by_seed(levels: Mapping[str, Level]) -> dict[str, Level]:
+    """Keep only the seeds that all levels have, so that their runs pair up in order."""
+    shared = set.intersection(*(set(run.seed for run in level.runs) for level in levels.values()))
+    out = {}
+    for name, level in levels.items():
+        keep = np.array([run.seed in shared for run in level.runs])
+        out[name] = Level(level.name, level.value, level.runs.where(lambda run: run.seed in shared), level.success[keep])
+    return out

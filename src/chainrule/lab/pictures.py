@@ -1,0 +1,141 @@
+"""From runs to the records that the report draws: fans, rates, distributions, truth beside prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.data import Dataset
+from chainrule.lab.context import Level, Values
+from chainrule.report.records import (
+    BoundaryGrid,
+    Cell,
+    FanFigure,
+    FanPanel,
+    FanSeries,
+    Group,
+    RateRow,
+    TableRecord,
+    TruthFigure,
+)
+from chainrule.runs import Run, Runs
+from chainrule.stats import median_interval
+
+GRID_POINTS = 61
+"""Points per side of a decision boundary's grid."""
+
+MOST_TABLE_ROWS = 24
+
+
+def fan_series(name: str, runs: Runs, key: str) -> FanSeries:
+    """Return the history of one quantity over the runs."""
+    epochs, table = runs.history(key)
+    diverged = tuple(k for k, run in enumerate(runs) if run.stop_reason == "diverged")
+    return FanSeries(name=name, x=epochs, runs=table, diverged=diverged)
+
+
+def fan(
+    ident: str, title: str, panels: Sequence[tuple[str, Sequence[Level]]], key: str, caption: str = "", **more: Any
+) -> FanFigure:
+    """Return a fan figure: one panel per (title, levels), one series per level."""
+    drawn = [
+        FanPanel(title=name, series=tuple(fan_series(level.name, level.runs, key) for level in levels))
+        for name, levels in panels
+        if levels
+    ]
+    label = key.replace("_", " ")
+    options: dict[str, Any] = {"y_label": label, "log_y": "loss" in key, **more}
+    return FanFigure(id=ident, title=title, caption=caption, panels=tuple(drawn), **options)
+
+
+def rate_row(level: Level, group: str = "") -> RateRow:
+    """Return a level's success rate with its interval."""
+    rate = level.rate
+    return RateRow(name=level.name, successes=rate.successes, n=rate.n, low=rate.low, high=rate.high, group=group)
+
+
+def group(level: Level, quantity: str, prefix: str = "") -> Group:
+    """Return a level's finite values of a quantity; runs without one still count in `n`."""
+    values = level.values(quantity)
+    return Group(name=prefix + level.name, values=values[np.isfinite(values)], n=len(values))
+
+
+def interval_text(values: Values, digits: int = 3) -> str:
+    """Write the median of all values with its distribution-free 95 % interval; never-reached is ∞."""
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) == 0:
+        return "–"
+    median = shown(float(np.median(values)) if np.isfinite(values).all() else _median(values), digits)
+    finite = values[np.isfinite(values)]
+    if len(finite) < len(values) or len(finite) < 6:
+        return median
+    interval = median_interval(finite)
+    return f"{median} ({shown(interval.low, digits)} to {shown(interval.high, digits)})"
+
+
+def _median(values: Values) -> float:
+    """Return the median when some values are infinite (never reached) or NaN (diverged: counted as worst)."""
+    ordered = np.sort(np.where(np.isnan(values), np.inf, values))
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return float(low if low == high else (low + high) / 2)
+
+
+def shown(value: float, digits: int = 3) -> str:
+    """Write a number short: 0.0123, 1,250, 3.1e-07, ∞."""
+    if not np.isfinite(value):
+        return "∞" if value > 0 else "–"
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def truth_figure(ident: str, title: str, run: Run, dataset: Dataset, runs: Runs, caption: str = "") -> TruthFigure:
+    """Return ground truth beside a run's prediction, with its boundary and those of some other seeds."""
+    X = dataset.X
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = 0.08 * (high - low)
+    x, y = (np.linspace(low[j] - margin[j], high[j] + margin[j], GRID_POINTS) for j in (0, 1))
+    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    others = [one for one in runs if one.seed != run.seed and one.stop_reason != "diverged"][:8]
+    shape = (len(y), len(x))
+    members = np.array([other.predict(grid)[:, 0].reshape(shape) for other in others]) if others else None
+    values = run.predict(grid)[:, 0].reshape(shape)
+    prediction = (run.predict(X)[:, 0] >= 0.5).astype(int)
+    return TruthFigure(
+        id=ident,
+        title=title,
+        caption=caption,
+        points=X,
+        truth=dataset.y.astype(int),
+        prediction=prediction,
+        classes=dataset.classes,
+        grid=BoundaryGrid(x=x, y=y, values=values, members=members),
+    )
+
+
+def prediction_table(ident: str, title: str, run: Run, dataset: Dataset, most: int = MOST_TABLE_ROWS) -> TableRecord:
+    """Return the reports' table: input, truth, prediction, rounded, and whether they agree."""
+    outputs = run.predict(dataset.X)[:, 0]
+    rows: list[tuple[Cell, ...]] = []
+    for x, truth, output in list(zip(dataset.X, dataset.y, outputs, strict=True))[:most]:
+        rounded = int(output >= 0.5)
+        rows.append((*(float(value) for value in x), int(truth), float(output), rounded, rounded == int(truth)))
+    names = tuple(dataset.feature_names)
+    left = dataset.n - len(rows)
+    return TableRecord(
+        id=ident,
+        title=title,
+        columns=(*names, "truth", "prediction", "rounded", "right"),
+        rows=tuple(rows),
+        formats=(*("" for _ in names), "", ".5f", "", ""),
+        caption=f"Seed {run.seed}." + (f" {left} more samples are not shown." if left else ""),
+    )
+
+
+def typical_run(level: Level, key: str = "loss") -> Run:
+    """Return the run whose final value is the (lower) median: neither the luckiest nor the unluckiest seed."""
+    values = np.array([run.final.get(key, np.inf) for run in level.runs])
+    order = np.argsort(np.where(np.isfinite(values), values, np.inf), kind="stable")
+    return level.runs[int(order[(len(order) - 1) // 2])]

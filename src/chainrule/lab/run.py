@@ -1,0 +1,178 @@
+"""The main job: train everything the report needs, build its sections, write it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chainrule.errors import ConfigError, unknown_name
+from chainrule.experiments import RunnerEvent, make_jobs, run_jobs
+from chainrule.lab.context import LabContext
+from chainrule.lab.plan import SECTIONS, LabSection
+from chainrule.machine import this_machine
+from chainrule.report.records import ReportRecord, SectionRecord, TextRecord
+
+Progress = Callable[[float, float, str], None]
+"""Called with (done, total, what is going on)."""
+
+
+@dataclass(frozen=True)
+class LabResult:
+    """What the lab leaves behind.
+
+    Attributes
+    ----------
+    path : Path
+        The report's ``index.html``.
+    sections : tuple of str
+        What is in it.
+    missing : tuple of str
+        What is not, and why: interrupted or failed settings, data that were not at hand.
+    interrupted : bool
+        Whether Ctrl-C ended training early.
+    verdict_counts : dict of str to int
+        How many replicated figures got which verdict.
+    members : int
+        Networks trained.
+    seconds : float
+        Wall time.
+    """
+
+    path: Path
+    sections: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    interrupted: bool = False
+    verdict_counts: dict[str, int] = field(default_factory=dict)
+    members: int = 0
+    seconds: float = 0.0
+
+
+def run_lab(
+    out: Path | str = "lab-report",
+    seeds: int | None = None,
+    quick: bool = False,
+    only: Sequence[str] = (),
+    data_dir: Path | str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> LabResult:
+    """Train, analyse and write the report.
+
+    Parameters
+    ----------
+    out : path
+        Folder of the report.
+    seeds : int, optional
+        Seeds per setting instead of the recipes' own numbers (MNIST keeps its few).
+    quick : bool
+        Few seeds and short training: a look at everything in under a minute.
+    only : sequence of str
+        Sections to make; empty makes all.
+    data_dir : path, optional
+        Where to look for data files first.
+    workers : int, optional
+        Processes; by default one per usable core.
+    progress : callable, optional
+        Hears (done, total, text).
+
+    Returns
+    -------
+    LabResult
+        After Ctrl-C too: the report then holds what had finished and says what is missing.
+
+    Raises
+    ------
+    ConfigError, RunError
+        For an unknown section, an impossible number, or a folder that cannot be written.
+    """
+    from chainrule.report import write_report
+
+    started = time.perf_counter()
+    chosen = choose_sections(only)
+    if seeds is not None and seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, got {seeds}")
+    folder = Path(out)
+    pass
+    context = LabContext(quick=quick, seeds=seeds, data_dir=None if data_dir is None else Path(data_dir))
+    jobs = make_jobs([work for section in chosen for work in section.work(context)])
+    heard = None if progress is None else _tell_jobs(progress)
+    where = None if data_dir is None else str(data_dir)
+    context.results = run_jobs(jobs, workers or usable_cores(), heard, where)
+    if progress is not None:
+        progress(0.99, 1.0, "drawing the report")
+    report, failed = build_report(context, chosen)
+    path = write_report(report, folder)
+    counts = Counter(row.verdict for row in [])
+    return LabResult(
+        path=path,
+        sections=tuple(section.id for section in chosen),
+        missing=(*report.missing, *failed),
+        interrupted=context.results.interrupted,
+        verdict_counts=dict(counts),
+        members=sum(len(runs) for runs in context.results.runs.values()),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def choose_sections(only: Sequence[str]) -> list[LabSection]:
+    """Return the sections asked for, in the report's order.
+
+    Raises
+    ------
+    ConfigError
+        For a section that does not exist; the message suggests the nearest.
+    """
+    known = [section.id for section in SECTIONS]
+    for name in only:
+        if name not in known:
+            raise ConfigError(unknown_name("section", name, known))
+    return [section for section in SECTIONS if not only or section.id in only]
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _tell_jobs(progress: Progress) -> Callable[[RunnerEvent], None]:
+    """Translate the runner's events."""
+
+    def heard(event: RunnerEvent) -> None:
+        done = f"{event.done} of {event.total} populations trained"
+        progress(event.fraction, 1.0, done if event.failed is None else f"{done}; one failed: {event.failed}")
+
+    return heard
+
+
+def build_report(context: LabContext, chosen: Sequence[LabSection]) -> tuple[ReportRecord, tuple[str, ...]]:
+    """Build every chosen section from the runs at hand, and say what is missing."""
+    sections = [_build(section, context) for section in chosen]
+    lost = Counter(context.results.missing.values())
+    missing = [f"{count} settings have no or not all runs: {why}" for why, count in lost.items()]
+    missing += dict.fromkeys(context.notes)
+    mode = "quick look: few seeds, short training" if context.quick else "full run"
+    if context.results.interrupted:
+        mode += ", interrupted"
+    report = ReportRecord(
+        title="The neural-network laboratory",
+        subtitle=f"Small networks, hand-derived backpropagation, and answers with error bars ({mode}).",
+        sections=tuple(sections),
+        created=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        machine=this_machine().facts(),
+        missing=tuple(missing),
+    )
+    return report, ()
+
+
+def _build(section: LabSection, context: LabContext) -> SectionRecord:
+    """Build a section; one without any runs (interrupted before its turn) says so."""
+    record = section.build(context)
+    if record.items:
+        return record
+    text = TextRecord(paragraphs=("None of this section's runs finished, so there is nothing to show.",))
+    return SectionRecord(id=record.id, title=record.title, lead=record.lead, items=(text,))

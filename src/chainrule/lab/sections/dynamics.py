@@ -1,0 +1,204 @@
+"""The loss while it falls: windows of steps (report E5), and training against validation (E4, E7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.lab.context import LabContext, success_rule
+from chainrule.lab.pictures import fan, fan_series, interval_text
+from chainrule.lab.verdicts import metric_verdict, rate_verdict
+from chainrule.report.records import (
+    Cell,
+    FanFigure,
+    FanPanel,
+    Item,
+    SectionRecord,
+    TableRecord,
+    VerdictRecord,
+    WindowFigure,
+    WindowSeries,
+)
+from chainrule.runs import Runs
+from chainrule.stats import compare_metric
+
+LOSS_WINDOWS = ("loss_windows",)
+TRAIN_VALIDATION = ("train_validation",)
+GROUP = 10
+"""How many short windows make a long one, as in report E5 (100 and 1,000)."""
+
+Means = npt.NDArray[np.float64]
+
+
+def loss_windows(context: LabContext) -> SectionRecord:
+    """Show mean and spread over seeds of the windowed loss, for a short and a long window."""
+    items: list[Item] = []
+    for level in context.levels("loss_windows"):
+        size = level.runs[0].member.config.window
+        means = _window_means(level.runs)
+        long = means[:, : means.shape[1] // GROUP * GROUP].reshape(len(means), -1, GROUP).mean(axis=2)
+        items = [
+            WindowFigure(
+                id="loss-windows-curve",
+                title="Windowed loss: mean and spread over seeds",
+                series=(_series(f"{size} steps", means, size), _series(f"{size * GROUP} steps", long, size * GROUP)),
+                x_label="step (single samples)",
+                log_y=True,
+                caption=f"Digits, batch size 1, {len(means)} seeds; spread is the standard deviation over seeds.",
+            ),
+            _spread_table(means, long, size),
+            _early_late(means, size),
+            _short_long(means, long, size),
+        ]
+    return SectionRecord(
+        id="loss-windows",
+        title="Windowed mean and spread of the loss",
+        lead="A single sample's loss says little; the mean over a window of steps says more, and the longer the window "
+        "the less it depends on the seed.",
+        items=tuple(items),
+    )
+
+
+def _window_means(runs: Runs) -> Means:
+    """Return the windowed means (n_runs, windows) of the runs that finished."""
+    rows = [run.windows["loss"] for run in runs if run.stop_reason != "diverged"]
+    shortest = min(len(row) for row in rows)
+    return np.array([row[:shortest] for row in rows], dtype=np.float64)
+
+
+def _series(name: str, means: Means, size: int) -> WindowSeries:
+    """Return mean and standard deviation over seeds per window, at the window's last step."""
+    return WindowSeries(
+        name=name, x=size * np.arange(1, means.shape[1] + 1), mean=means.mean(axis=0), spread=means.std(axis=0, ddof=1)
+    )
+
+
+def _thirds(means: Means) -> tuple[Means, Means]:
+    """Return each seed's own spread (standard deviation over windows) in the first and the last third."""
+    third = max(means.shape[1] // 3, 2)
+    return means[:, :third].std(axis=1, ddof=1), means[:, -third:].std(axis=1, ddof=1)
+
+
+def _spread_table(means: Means, long: Means, size: int) -> TableRecord:
+    """Return the spread over seeds early and late, for both windows."""
+    rows: list[tuple[Cell, ...]] = []
+    for table, steps in ((means, size), (long, size * GROUP)):
+        spread = table.std(axis=0, ddof=1)
+        third = max(len(spread) // 3, 1)
+        rows.append((f"{steps} steps", len(table), float(spread[:third].mean()), float(spread[-third:].mean())))
+    return TableRecord(
+        id="loss-windows-table",
+        title="Spread over seeds, mean of the first and of the last third of training",
+        columns=("window", "seeds", "early", "late"),
+        rows=tuple(rows),
+        formats=("", "", ".4f", ".4f"),
+    )
+
+
+def _early_late(means: Means, size: int) -> VerdictRecord:
+    """Compare each seed's spread over windows early and late."""
+    early, late = _thirds(means)
+    return _verdict(f"Windows of {size} steps", early, late, ("the first third", "the last third"), "spread of the loss")
+
+
+def _short_long(means: Means, long: Means, size: int) -> VerdictRecord:
+    """Compare each seed's scatter around its own trend, late in training, for the two windows."""
+    _, short_late = _thirds(means)
+    _, long_late = _thirds(long)
+    names = (f"windows of {size} steps", f"windows of {size * GROUP} steps")
+    return _verdict("The last third", short_late, long_late, names, "spread of the loss")
+
+
+def _verdict(subject: str, a: Means, b: Means, names: tuple[str, str], words: str) -> VerdictRecord:
+    """Compare two columns over the seeds."""
+    compared = compare_metric(a, b, names, words, "lower", "mean")
+    interval = compared.interval
+    return VerdictRecord(
+        sentence=f"{subject}: {compared.verdict_sentence()}",
+        n_seeds=compared.n,
+        interval=None if interval is None else (interval.low, interval.high, interval.level),
+        kind="finding" if compared.verdict in ("a", "b") else "question",
+        evidence={"p_value": compared.p_value},
+    )
+
+
+def train_validation(context: LabContext) -> SectionRecord:
+    """Show training and validation loss side by side, and what penalty and dropout change."""
+    cases = context.cases("train_validation")
+    levels = {case: level for case in cases for level in context.levels("train_validation", case=case)}
+    items: list[Item] = []
+    if levels:
+        panels = tuple(
+            FanPanel(
+                title=case,
+                series=(fan_series("training", level.runs, "loss"), fan_series("validation", level.runs, "validation_loss")),
+            )
+            for case, level in levels.items()
+        )
+        caption = f"Median, 50 % and 90 % of {len(next(iter(levels.values())).runs)} seeds."
+        items = [
+            FanFigure(
+                id="train-validation-loss",
+                title="Training and validation loss",
+                panels=panels,
+                log_y=True,
+                log_x=True,
+                show_runs=False,
+                caption=caption,
+            ),
+            fan(
+                "train-validation-accuracy",
+                "Validation accuracy",
+                [("", [_renamed(level, case) for case, level in levels.items()])],
+                "validation_accuracy",
+                caption,
+                log_x=True,
+                show_runs=False,
+            ),
+            _gap_table(levels),
+            *(rate_verdict(case, level, success_rule("train_validation")) for case, level in levels.items()),
+        ]
+        plain = levels.get("plain")
+        items += [
+            metric_verdict("Digits", _renamed(level, case), _renamed(plain, "plain"), "final validation_loss",
+                           "final validation loss")
+            for case, level in levels.items()
+            if plain is not None and level is not plain
+        ]  # fmt: skip
+    return SectionRecord(
+        id="train-validation",
+        title="Training against validation",
+        lead="The training loss only falls; the validation loss stops falling and may turn. Their distance is what the "
+        "network has learned about its sample rather than about digits.",
+        items=tuple(items),
+    )
+
+
+def _renamed(level: Any, name: str) -> Any:
+    """Return the level under another name."""
+    return type(level)(name, level.value, level.runs, level.success)
+
+
+def _gap_table(levels: dict[str, Any]) -> TableRecord:
+    """Return final and best validation values beside the training values."""
+    rows: list[tuple[Cell, ...]] = []
+    for case, level in levels.items():
+        _, validation = level.runs.history("validation_loss")
+        best = np.nanmin(validation, axis=1)
+        row = [interval_text(level.values(f"final {key}")) for key in ("loss", "validation_loss")]
+        row += [interval_text(best)]
+        row += [interval_text(level.values(f"final {key}")) for key in ("accuracy", "validation_accuracy")]
+        rows.append((case, len(level.runs), *row))
+    columns = (
+        "network", "seeds", "training loss", "validation loss", "best validation loss",
+        "training accuracy", "validation accuracy",
+    )  # fmt: skip
+    return TableRecord(
+        id="train-validation-table",
+        title="At the end of training, medians with 95 % intervals",
+        columns=columns,
+        rows=tuple(rows),
+        align=("left", *("right" for _ in columns[1:])),
+    )

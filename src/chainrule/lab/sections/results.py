@@ -1,0 +1,215 @@
+"""Section 3: does it learn? Truth beside prediction, curves over seeds, success rates."""
+
+from __future__ import annotations
+
+from chainrule.data import Dataset
+from chainrule.lab.context import LabContext, Level, first_quantity, success_rule
+from chainrule.lab.pictures import (
+    fan,
+    group,
+    interval_text,
+    prediction_table,
+    rate_row,
+    truth_figure,
+    typical_run,
+)
+from chainrule.lab.verdicts import rate_verdict
+from chainrule.report.records import (
+    Cell,
+    DistributionFigure,
+    ImagesFigure,
+    Item,
+    RatesFigure,
+    SectionRecord,
+    TableRecord,
+)
+from chainrule.runs import Run
+
+RECIPES = ("results", "results_digits", "results_mnist")
+
+
+def results(context: LabContext) -> SectionRecord:
+    """Show how each data set is learned, over seeds."""
+    sections: list[Item] = []
+    levels: list[tuple[str, Level]] = []
+    for case in context.cases("results"):
+        for level in context.levels("results", case=case):
+            levels.append(("results", _named(level, case)))
+            sections.append(_points_section(context, case, level))
+    for recipe, name in (("results_digits", "digits"), ("results_mnist", "mnist")):
+        if context.wanted(recipe):
+            for level in context.levels(recipe):
+                levels.append((recipe, _named(level, name)))
+                sections.append(_images_section(context, recipe, name, level))
+    summary: list[Item] = []
+    if levels:
+        summary = [
+            RatesFigure(
+                id="results-rates",
+                title="How often it works",
+                rows=tuple(rate_row(_named(level, f"{level.name}: {success_rule(recipe)}")) for recipe, level in levels),
+                caption="Share of seeds that met the rule named with each data set; exact binomial 95 % intervals.",
+            ),
+            _summary_table(levels),
+        ]
+    return SectionRecord(
+        id="results",
+        title="Results: does it learn?",
+        lead="One setting per data set, many seeds. The picture of a single network is of the seed with the median loss, "
+        "not of the best one.",
+        items=(*summary, *sections),
+    )
+
+
+def _named(level: Level, name: str) -> Level:
+    """Return the level under another name."""
+    return Level(name, level.value, level.runs, level.success)
+
+
+def _points_section(context: LabContext, case: str, level: Level) -> SectionRecord:
+    """Show one 2-D data set: truth and prediction, points' table, curves, epochs to success."""
+    run = typical_run(level)
+    dataset = context.source(level.runs.source).draw(run.seed)
+    rule, quantity = success_rule("results"), first_quantity("results")
+    key = f"final {'validation_accuracy' if 'validation_accuracy' in run.final else 'accuracy'}"
+    named = _named(level, case)
+    return SectionRecord(
+        id=f"results-{case}",
+        title=case,
+        items=(
+            truth_figure(
+                f"results-{case}-truth",
+                f"{case}: ground truth, prediction and decision boundary (seed {run.seed})",
+                run,
+                dataset,
+                level.runs,
+                "Thin lines are the boundaries of eight other seeds.",
+            ),
+            fan(f"results-{case}-loss", f"{case}: loss", [("", [named])], "loss", _fan_caption(level), log_x=True),
+            fan(
+                f"results-{case}-accuracy",
+                f"{case}: accuracy",
+                [("", [named])],
+                "accuracy",
+                _fan_caption(level),
+                log_x=True,
+            ),
+            DistributionFigure(
+                id=f"results-{case}-epochs",
+                title=f"{case}: epochs until {rule} first held",
+                groups=(group(named, quantity),),
+                value_label="epochs",
+                style="ecdf",
+                log=True,
+                caption="Share of all seeds; the curve levels off where the others never got there.",
+            ),
+            prediction_table(f"results-{case}-predictions", f"{case}: every point of seed {run.seed}", run, dataset),
+            rate_verdict(f"{case}, widths (4, 4), learning rate 1", level, rule),
+            rate_verdict_of(case, level, key),
+        ),
+    )
+
+
+def rate_verdict_of(case: str, level: Level, key: str) -> Item:
+    """Say the median of a final metric with its interval."""
+    from chainrule.report.records import VerdictRecord
+    from chainrule.stats import median_interval
+
+    values = level.values(key)
+    interval = median_interval(values) if len(values) >= 6 else None
+    shown = interval_text(values)
+    return VerdictRecord(
+        sentence=f"{case}: the median {key.replace('_', ' ')} is {shown}, 95 % interval in parentheses.",
+        n_seeds=len(values),
+        interval=None if interval is None else (interval.low, interval.high, interval.level),
+    )
+
+
+def _images_section(context: LabContext, recipe: str, name: str, level: Level) -> SectionRecord:
+    """Show an image data set: held-out images with predictions, train and validation curves."""
+    run = typical_run(level, "validation_loss")
+    named = _named(level, name)
+    held_out = _held_out(context, run, level)
+    return SectionRecord(
+        id=f"results-{name}",
+        title=name,
+        items=(
+            _mistakes(f"results-{name}-mistakes", name, run, held_out),
+            fan(
+                f"results-{name}-loss",
+                f"{name}: loss in training and on held-out images",
+                [("training", [named])],
+                "loss",
+                _fan_caption(level),
+            ),
+            fan(
+                f"results-{name}-validation",
+                f"{name}: held-out accuracy",
+                [("", [named])],
+                "validation_accuracy",
+                _fan_caption(level),
+            ),
+            rate_verdict(name, level, success_rule(recipe)),
+            rate_verdict_of(name, level, "final validation_accuracy"),
+        ),
+    )
+
+
+def _held_out(context: LabContext, run: Run, level: Level) -> Dataset:
+    """Return the samples that a run did not train on."""
+    from chainrule.data import split
+
+    config = run.member.config
+    dataset = context.source(level.runs.source).draw(run.seed)
+    parts = split(dataset, run.seed, config.validation, config.test, config.stratify)
+    assert parts.validation is not None, "image recipes hold samples out"
+    return parts.validation
+
+
+def _mistakes(ident: str, name: str, run: Run, held_out: Dataset) -> ImagesFigure:
+    """Draw the held-out images that the run gets wrong (all of them if few), then some that it gets right."""
+    assert held_out.image_shape is not None
+    prediction = run.predict(held_out.X).argmax(axis=1)
+    wrong = [k for k in range(held_out.n) if prediction[k] != held_out.y[k]]
+    right = [k for k in range(held_out.n) if prediction[k] == held_out.y[k]]
+    index = (wrong[:15] + right)[:20]
+    return ImagesFigure(
+        id=ident,
+        title=f"{name}: held-out images, what they are and what the network says (seed {run.seed})",
+        images=held_out.X[index].reshape(-1, *held_out.image_shape),
+        labels=tuple(held_out.classes[int(held_out.y[k])] for k in index),
+        predictions=tuple(held_out.classes[int(prediction[k])] for k in index),
+        caption=f"{len(wrong)} of {held_out.n:,} held-out images are wrong; up to 15 of them come first.",
+    )
+
+
+def _fan_caption(level: Level) -> str:
+    return f"Median, 50 % and 90 % of {len(level.runs)} seeds; single runs faint."
+
+
+def _summary_table(levels: list[tuple[str, Level]]) -> TableRecord:
+    """Return a row per data set: success, loss, accuracies, epochs."""
+    rows: list[tuple[Cell, ...]] = []
+    for recipe, level in levels:
+        rate = level.rate
+        has_validation = "validation_accuracy" in level.runs[0].final
+        rows.append(
+            (
+                level.name,
+                success_rule(recipe),
+                rate.n,
+                f"{rate.successes} ({rate.low:.0%} to {rate.high:.0%})",
+                interval_text(level.values("final loss")),
+                interval_text(level.values("final accuracy")),
+                interval_text(level.values("final validation_accuracy")) if has_validation else "–",
+                interval_text(level.values(first_quantity(recipe))),
+            )
+        )
+    columns = ("data", "success means", "seeds", "succeeded", "loss", "training accuracy", "held-out accuracy", "epochs")
+    return TableRecord(
+        id="results-table",
+        title="Medians over seeds, with 95 % intervals",
+        columns=columns,
+        rows=tuple(rows),
+        align=("left", "left", *("right" for _ in columns[2:])),
+    )

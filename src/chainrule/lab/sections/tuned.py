@@ -1,0 +1,230 @@
+"""Optimizers and activations, compared fairly: every candidate is tuned over the same rates before it is judged.
+
+Tuning and judging on the same seeds would flatter whoever has more luck to choose from (the winner's curse),
+so the first half of the seeds chooses each candidate's learning rate and the second half judges it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.lab.context import LabContext, Level, first_quantity, level_name, success_rule
+from chainrule.lab.pictures import fan, group, interval_text, rate_row
+from chainrule.lab.sections._sweep import few, slug
+from chainrule.lab.verdicts import extremes_verdict, share, tied_with_best
+from chainrule.report.records import (
+    Cell,
+    DistributionFigure,
+    HeatmapFigure,
+    Item,
+    RatesFigure,
+    SectionRecord,
+    TableRecord,
+    VerdictRecord,
+)
+from chainrule.stats import compare_metric
+
+OPTIMIZERS = ("optimizers",)
+ACTIVATIONS = ("activations",)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A candidate at the rate that tuning chose.
+
+    Attributes
+    ----------
+    name : str
+        The candidate.
+    rate : float
+        Its learning rate.
+    judged : Level
+        Its runs on the judging seeds.
+    all_rates : tuple of Level
+        Its runs on all seeds, a level per learning rate.
+    """
+
+    name: str
+    rate: float
+    judged: Level
+    all_rates: tuple[Level, ...]
+
+
+def tune(context: LabContext, recipe: str, axis: str, case: str) -> list[Tuned]:
+    """Choose each candidate's rate on the first half of the seeds; return its runs on the second half."""
+    rates_axis = "training.learning_rate"
+    cells = [cell for cell in context.cells(recipe) if cell.at({"case": case})]
+    names = dict.fromkeys(dict(cell.place)[axis] for cell in cells)
+    quantity = first_quantity(recipe)
+    chosen = []
+    for name in names:
+        levels = context.levels(recipe, **{"case": case, axis.replace(".", "__"): name})
+        if not levels:
+            continue
+        seeds = [run.seed for run in levels[0].runs]
+        tuning = set(seeds[: len(seeds) // 2])
+        best = max(levels, key=lambda level: _score(level, tuning, quantity))
+        judged = _on(best, set(seeds) - tuning, level_name(name))
+        chosen.append(Tuned(level_name(name), float(best.value), judged, tuple(levels)))
+    assert rates_axis in dict(cells[0].place), f"{recipe} sweeps learning rates"
+    return chosen
+
+
+def _score(level: Level, seeds: set[int], quantity: str) -> tuple[float, float]:
+    """Rank rates: first by successes on the tuning seeds, then by the mean speed of getting there."""
+    part = _on(level, seeds, level.name)
+    epochs = part.values(quantity)
+    speed = np.where(np.isfinite(epochs), 1.0 / np.maximum(epochs, 1.0), 0.0)
+    return float(part.success.sum()), float(speed.mean())
+
+
+def _on(level: Level, seeds: set[int], name: str) -> Level:
+    """Return a level's runs of some seeds, under another name."""
+    keep = np.array([run.seed in seeds for run in level.runs])
+    return Level(name, level.value, level.runs.where(lambda run: run.seed in seeds), level.success[keep])
+
+
+def optimizers(context: LabContext) -> SectionRecord:
+    """Is Adam better than momentum, and momentum better than plain descent?"""
+    items: list[Item] = []
+    for case in context.cases("optimizers"):
+        tuned = tune(context, "optimizers", "training.optimizer", case)
+        items += _case_items("optimizers", "optimizer", case, tuned)
+        items += _order(case, tuned, ("adam", "momentum", "sgd"), first_quantity("optimizers"))
+    return SectionRecord(
+        id="optimizers",
+        title="Optimizers",
+        lead="Each optimizer is tuned over the same learning rates on half of the seeds and judged on the other half; "
+        "a comparison at one rate for all would only say whom that rate suits.",
+        items=tuple(items),
+    )
+
+
+def activations(context: LabContext) -> SectionRecord:
+    """Which hidden activation learns fastest?"""
+    items: list[Item] = []
+    for case in context.cases("activations"):
+        tuned = tune(context, "activations", "network.activation", case)
+        items += _case_items("activations", "activation", case, tuned)
+    return SectionRecord(
+        id="activations",
+        title="Activations",
+        lead="The hidden layers' activation changes, the output stays a sigmoid. Initial weights follow the activation "
+        "(Glorot or He), and every activation is tuned over the same learning rates before it is judged.",
+        items=tuple(items),
+    )
+
+
+def _case_items(recipe: str, noun: str, case: str, tuned: Sequence[Tuned]) -> list[Item]:
+    """Return the figures, table and verdict of one data set."""
+    if not tuned:
+        return []
+    rule, quantity = success_rule(recipe), first_quantity(recipe)
+    levels = [candidate.judged for candidate in tuned]
+    ident = f"{recipe}-{slug(case)}"
+    n = len(levels[0].runs)
+    verdict = extremes_verdict(f"{case}, each at its tuned rate", levels, rule)
+    return [
+        fan(
+            f"{ident}-loss",
+            f"Loss by {noun}, each at its tuned rate: {case}",
+            [("", few(levels))],
+            "loss",
+            f"Median, 50 % and 90 % of {n} judging seeds.",
+            log_x=True,
+            show_runs=False,
+        ),
+        _heatmap(f"{ident}-grid", noun, case, tuned, rule),
+        RatesFigure(
+            id=f"{ident}-rates",
+            title=f"Success rate at the tuned rate: {case}",
+            rows=tuple(rate_row(level) for level in levels),
+            value_label=f"share of judging seeds with {rule} at the end",
+        ),
+        DistributionFigure(
+            id=f"{ident}-epochs",
+            title=f"Epochs until {rule} first held, at the tuned rate: {case}",
+            groups=tuple(group(level, quantity) for level in levels),
+            value_label="epochs",
+            log=True,
+        ),
+        _table(f"{ident}-table", noun, case, tuned, quantity, rule),
+        *([verdict] if verdict is not None else []),
+    ]
+
+
+def _heatmap(ident: str, noun: str, case: str, tuned: Sequence[Tuned], rule: str) -> HeatmapFigure:
+    """Return the success rate over candidates and learning rates, all seeds."""
+    values = np.array([[level.rate.rate for level in candidate.all_rates] for candidate in tuned])
+    n = len(tuned[0].all_rates[0].runs)
+    return HeatmapFigure(
+        id=ident,
+        title=f"Share of seeds that succeeded: {case}",
+        values=values,
+        rows=tuple(candidate.name for candidate in tuned),
+        columns=tuple(f"{float(level.value):g}" for level in tuned[0].all_rates),
+        value_label="success rate",
+        x_label="learning rate",
+        y_label=noun,
+        number_format=".0%",
+        caption=f"{rule} at the end; all {n} seeds.",
+    )
+
+
+def _table(ident: str, noun: str, case: str, tuned: Sequence[Tuned], quantity: str, rule: str) -> TableRecord:
+    """Return a row per candidate at its tuned rate, on the judging seeds."""
+    best = set(tied_with_best([candidate.judged for candidate in tuned]))
+    rows: list[tuple[Cell, ...]] = []
+    for candidate in tuned:
+        rate = candidate.judged.rate
+        rows.append(
+            (
+                candidate.name,
+                f"{candidate.rate:g}",
+                rate.n,
+                f"{rate.successes} ({rate.low:.0%} to {rate.high:.0%})",
+                interval_text(candidate.judged.values(quantity)),
+                interval_text(candidate.judged.values("final loss")),
+                candidate.name in best,
+            )
+        )
+    columns = (noun, "tuned rate", "seeds", "succeeded", "epochs to success", "final loss", "not told from the best")
+    return TableRecord(
+        id=ident,
+        title=f"At the tuned rate, on seeds that tuning did not see: {case}",
+        columns=columns,
+        rows=tuple(rows),
+        align=("left", *("right" for _ in columns[1:])),
+        caption=f"Success: {rule}. Rates with exact 95 % intervals, compared with the best by the exact McNemar test "
+        "(Holm-corrected); medians with distribution-free 95 % intervals.",
+    )
+
+
+def _order(case: str, tuned: Sequence[Tuned], names: tuple[str, ...], quantity: str) -> list[Item]:
+    """Test a claimed order pair by pair on epochs to success, never-reached counted as the budget's end."""
+    by_name = {candidate.name: candidate for candidate in tuned}
+    verdicts: list[Item] = []
+    for first, second in zip(names, names[1:], strict=False):
+        if first not in by_name or second not in by_name:
+            continue
+        a, b = by_name[first], by_name[second]
+        budget = float(a.judged.runs[0].member.config.epochs)
+        x, y = (np.nan_to_num(one.judged.values(quantity), nan=budget, posinf=budget) for one in (a, b))
+        names_told = (f"{first} at {a.rate:g}", f"{second} at {b.rate:g}")
+        compared = compare_metric(x, y, names_told, "epochs to success", "lower", "mean")
+        interval = compared.interval
+        verdicts.append(
+            VerdictRecord(
+                sentence=f"{case}: {compared.verdict_sentence('needed fewer epochs to succeed')} "
+                f"A seed that never succeeded counts with all {budget:.0f} epochs ({first}: {share(a.judged.rate)}; "
+                f"{second}: {share(b.judged.rate)}).",
+                n_seeds=compared.n,
+                interval=None if interval is None else (interval.low, interval.high, interval.level),
+                kind="finding" if compared.verdict in ("a", "b") else "question",
+                evidence={"p_value": compared.p_value, "claim": f"{first} before {second}"},
+            )
+        )
+    return verdicts
