@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -145,7 +144,7 @@ def success_rule(name: str) -> str:
         return ""
     bound, sign = (rule.at_least, "≥") if rule.at_least is not None else (rule.at_most, "≤")
     metric = rule.metric.replace("_", " ")
-    shown = f"{bound:.0%}" if "accuracy" in rule.metric and bound is not None else f"{bound:g}"
+    shown = f"{100 * bound:g} %" if "accuracy" in rule.metric and bound is not None else f"{bound:g}"
     return f"{metric} {sign} {shown}"
 
 
@@ -153,7 +152,8 @@ def first_quantity(name: str) -> str:
     """Return the quantity "first epoch at which the success rule holds"."""
     rule = section_recipe(name).success
     assert rule is not None, f"{name} has a success rule"
-    return f"first {rule.metric}>={rule.at_least}" if rule.at_least is not None else f"first {rule.metric}<={rule.at_most}"
+    bound = f">={rule.at_least}" if rule.at_least is not None else f"<={rule.at_most}"
+    return f"first {rule.metric}{bound}"
 
 
 def level_name(value: Any) -> str:
@@ -163,13 +163,3 @@ def level_name(value: Any) -> str:
     if isinstance(value, bool):
         return "with" if value else "without"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def by_seed(levels: Mapping[str, Level]) -> dict[str, Level]:
-    """Keep only the seeds that all levels have, so that their runs pair up in order."""
-    shared = set.intersection(*(set(run.seed for run in level.runs) for level in levels.values()))
-    out = {}
-    for name, level in levels.items():
-        keep = np.array([run.seed in shared for run in level.runs])
-        out[name] = Level(level.name, level.value, level.runs.where(lambda run: run.seed in shared), level.success[keep])
-    return out

@@ -21,7 +21,7 @@ from chainrule.report.records import (
     TruthFigure,
 )
 from chainrule.runs import Run, Runs
-from chainrule.stats import median_interval
+from chainrule.stats import RateInterval, median_interval
 
 GRID_POINTS = 61
 """Points per side of a decision boundary's grid."""
@@ -73,6 +73,11 @@ def interval_text(values: Values, digits: int = 3) -> str:
         return median
     interval = median_interval(finite)
     return f"{median} ({shown(interval.low, digits)} to {shown(interval.high, digits)})"
+
+
+def rate_text(rate: RateInterval) -> str:
+    """Write successes with the exact interval of their share: ``28 (78 to 99 %)``."""
+    return f"{rate.successes} ({100 * rate.low:.0f} to {100 * rate.high:.0f} %)"
 
 
 def _median(values: Values) -> float:
@@ -131,6 +136,7 @@ def prediction_table(ident: str, title: str, run: Run, dataset: Dataset, most: i
         rows=tuple(rows),
         formats=(*("" for _ in names), "", ".5f", "", ""),
         caption=f"Seed {run.seed}." + (f" {left} more samples are not shown." if left else ""),
+        collapsed=True,
     )
 
 

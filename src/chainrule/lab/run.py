@@ -97,7 +97,6 @@ def run_lab(
     if seeds is not None and seeds < 1:
         raise ConfigError(f"seeds must be at least 1, got {seeds}")
     folder = Path(out)
-    pass
     context = LabContext(quick=quick, seeds=seeds, data_dir=None if data_dir is None else Path(data_dir))
     jobs = make_jobs([work for section in chosen for work in section.work(context)])
     heard = None if progress is None else _tell_jobs(progress)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chainrule.lab.context import Level, Values
+from chainrule.lab.context import Level
 from chainrule.report.records import VerdictRecord
 from chainrule.stats import MIN_PAIRS, RateInterval, compare_metric, compare_rates, holm
 
@@ -36,10 +36,10 @@ def extremes_verdict(subject: str, levels: Sequence[Level], rule: str) -> Verdic
         return None
     rates = [level.rate.rate for level in levels]
     best, worst = levels[int(np.argmax(rates))], levels[int(np.argmin(rates))]
-    if best is worst:
+    if rates[levels.index(best)] == rates[levels.index(worst)]:
         rate = best.rate
         return VerdictRecord(
-            sentence=f"{subject}: no level differs from another; {best.name} reached {rule} in {share(rate)}.",
+            sentence=f"{subject}: all levels did equally well; each reached {rule} in {share(rate)}.",
             n_seeds=rate.n,
             interval=(rate.low, rate.high, rate.level),
             kind="question",
@@ -50,7 +50,7 @@ def extremes_verdict(subject: str, levels: Sequence[Level], rule: str) -> Verdic
     sentence = (
         f"{subject}: {best.name} reached {rule} in {share(best.rate)}, {worst.name} in {share(worst.rate)}"
         + ("" if decided else "; that is not enough to tell the two apart")
-        + (f". Not told apart from the best: {', '.join(ties)}." if len(ties) > 1 else ".")
+        + _ties_told(ties, len(levels))
     )
     interval = compared.interval
     return VerdictRecord(
@@ -60,6 +60,13 @@ def extremes_verdict(subject: str, levels: Sequence[Level], rule: str) -> Verdic
         kind="finding" if decided else "question",
         evidence={"p_value": compared.p_value, "difference": compared.difference, "not_told_apart": list(ties)},
     )
+
+
+def _ties_told(ties: Sequence[str], n_levels: int) -> str:
+    """Say which levels cannot be told from the best (the first of `ties`)."""
+    if len(ties) == n_levels > 2:
+        return ". With so few seeds no level can be told from the best."
+    return f". Not told apart from the best: {', '.join(ties[1:])}." if len(ties) > 1 else "."
 
 
 def tied_with_best(levels: Sequence[Level]) -> tuple[str, ...]:
@@ -80,7 +87,7 @@ def metric_verdict(
     n = int((np.isfinite(x) & np.isfinite(y)).sum())
     if n < MIN_PAIRS:
         return VerdictRecord(
-            sentence=f"{subject}: no verdict on {words} between {a.name} and {b.name}; both have it for {n} seeds only, "
+            sentence=f"{subject}: no verdict on {words} between {a.name} and {b.name}; both have it for {n} seeds, "
             f"and fewer than {MIN_PAIRS} pairs decide nothing.",
             n_seeds=n,
             kind="question",
@@ -94,8 +101,3 @@ def metric_verdict(
         kind="finding" if compared.verdict in ("a", "b") else "question",
         evidence={"p_value": compared.p_value, "difference": compared.difference},
     )
-
-
-def worst_if_never(values: Values) -> Values:
-    """Treat a diverged run (NaN) as one that never got there (infinity)."""
-    return np.where(np.isnan(values), np.inf, values)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.lab.context import LabContext, Level, first_quantity, success_rule
-from chainrule.lab.pictures import fan, group, interval_text, rate_row
+from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
 from chainrule.lab.verdicts import extremes_verdict, share
 from chainrule.report.records import Cell, DistributionFigure, Item, RatesFigure, TableRecord
 
@@ -126,7 +126,7 @@ def sweep_table(
         for level in levels:
             rate = level.rate
             diverged = sum(run.stop_reason == "diverged" for run in level.runs)
-            row: tuple[Cell, ...] = (level.name, rate.n, f"{rate.successes} ({rate.low:.0%} to {rate.high:.0%})")
+            row: tuple[Cell, ...] = (level.name, rate.n, rate_text(rate))
             row += (
                 interval_text(level.values(quantity)),
                 interval_text(level.values("final loss")),

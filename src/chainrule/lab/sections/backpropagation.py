@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
 
 from chainrule.lab.context import LabContext
-from chainrule.nn import Network, Trace, activation, mlp
+from chainrule.nn import Array, Network, Params, Trace, activation, mlp
 from chainrule.nn.gradient_check import GradientResult, run_table
 from chainrule.random import stream
 from chainrule.report.records import (
@@ -32,10 +33,11 @@ SAMPLES = 3
 """Samples in the worked step: few enough to print every number."""
 
 WHY = {
+    "X": "The inputs, a row a sample.",
     "Z": "Each unit weighs its inputs and adds its bias.",
     "A": "The activation bends the result, unit by unit; without it two layers would be one.",
     "loss": "One number says how wrong the outputs are, averaged over the samples.",
-    "delta_out": "For this pairing the derivative of the logarithm and of the sigmoid cancel: what is left is the error.",
+    "delta_out": "For this pairing the derivatives of logarithm and sigmoid cancel: what is left is the error.",
     "dW": "A weight's share of the blame: its input times the error at its output, summed over the samples.",
     "db": "A bias adds to every sample alike, so its gradient is the sum of the errors.",
     "dA": "The error flows back through the same weights that carried the signal forward.",
@@ -67,7 +69,7 @@ def backpropagation(context: LabContext) -> SectionRecord:
                 output_names=("ŷ",),
             ),
             sigmoid_figure(),
-            _derivation(trace),
+            _derivation(trace, params, dataset.Y[rows]),
             _check_table(results),
             _check_verdict(results),
         ),
@@ -81,7 +83,10 @@ def _graph(network: Network, n: int) -> GraphFigure:
         shapes = layer.parameter_shapes(before)
         layers.append(
             GraphLayer(
-                weight_shape=shapes["W"], bias_shape=shapes.get("b"), output_shape=(n, *after), activation=layer.act.name
+                weight_shape=shapes["W"],
+                bias_shape=shapes.get("b"),
+                output_shape=(n, *after),
+                activation=layer.act.name,
             )
         )
     return GraphFigure(
@@ -107,23 +112,27 @@ def sigmoid_figure() -> CurveFigure:
         panels=(CurvePanel(curves=(Curve("σ(z)", z, a), Curve("σ′(z) = σ(z)(1 − σ(z))", z, slope))),),
         x_label="z",
         y_label="",
-        caption="The slope is at most 1/4 and almost 0 beyond |z| = 6: every sigmoid layer shrinks the error that flows "
+        caption="The slope is at most 1/4 and almost 0 beyond |z| = 6: every sigmoid layer shrinks the error flowing "
         "back, and a saturated unit hardly learns.",
     )
 
 
-def _derivation(trace: Trace) -> DerivationRecord:
+def _derivation(trace: Trace, params: Params, Y: Array) -> DerivationRecord:
     """Return every step of the trace with its formula, reason and numbers."""
     steps = []
     for step in trace.steps():
         kind = "delta_out" if step.name == "delta3" else step.name.rstrip("0123456789")
         shown = _pretty(step.name)
+        layer = step.name[len(kind) :]
+        known = [("W", params), ("b", params)] if kind == "Z" else []
+        before = [MatrixRecord(_pretty(f"{key}{layer}"), weights[int(layer) - 1][key]) for key, weights in known]
+        before += [MatrixRecord("Y", Y)] if kind == "loss" else []
         steps.append(
             DerivationStep(
                 label=shown,
-                formula=f"{shown} = {_pretty_formula(step.formula)}",
+                formula=f"{shown} = {_pretty(step.formula)}",
                 text=WHY.get(kind, ""),
-                matrices=(MatrixRecord(shown, np.asarray(step.value)),),
+                matrices=(*before, MatrixRecord(shown, np.asarray(step.value))),
             )
         )
     return DerivationRecord(
@@ -134,17 +143,22 @@ def _derivation(trace: Trace) -> DerivationRecord:
     )
 
 
-def _pretty(name: str) -> str:
-    """Write ``delta3`` as δ_{3} and ``dW1`` as dW_{1}."""
-    stem = name.rstrip("0123456789")
-    number = name[len(stem) :]
-    return stem.replace("delta", "δ") + (f"_{{{number}}}" if number else "")
+SYMBOL = re.compile(r"\b(d?[XZAWY]|d?b|delta)(\d*)('?)(?![\w(])")
+"""A name in a trace's formula: an array or a gradient, its layer, and whether it is transposed."""
+
+SLOPE = re.compile(r"(\w+)'\(")
+"""The derivative of an activation, ``sigmoid'(``."""
 
 
-def _pretty_formula(formula: str) -> str:
-    """Write a trace formula with signs instead of names."""
-    words = [_pretty(word) if word.startswith("delta") else word for word in formula.split(" ")]
-    return " ".join(words).replace("'", "ᵀ")
+def _pretty(formula: str) -> str:
+    """Write ``delta3 W3'`` as δ_{3} W_{3}ᵀ, ``sigmoid'(Z2)`` as sigmoid′(Z_{2}), and ``*`` as ⊙."""
+
+    def symbol(found: re.Match[str]) -> str:
+        name, layer, transposed = found.groups()
+        shown = name.replace("delta", "δ") + (f"_{{{layer}}}" if layer else "")
+        return shown + ("ᵀ" if transposed else "")
+
+    return SYMBOL.sub(symbol, SLOPE.sub(r"\1′(", formula)).replace(" * ", " ⊙ ").replace(" - ", " − ")
 
 
 def _check_table(results: Iterable[GradientResult]) -> TableRecord:

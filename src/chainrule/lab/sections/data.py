@@ -66,7 +66,9 @@ def _facts_table(sets: list[Dataset]) -> TableRecord:
     for one in sets:
         told = facts(one)
         held_out = one.held_out.n if one.held_out is not None else 0
-        rows.append((one.name, one.n, held_out, one.n_features, len(one.classes), str(told["provenance"]), one.fingerprint[:12]))
+        rows.append(
+            (one.name, one.n, held_out, one.n_features, len(one.classes), str(told["provenance"]), one.fingerprint[:12])
+        )
     columns = ("data set", "samples", "given test set", "features", "classes", "origin", "fingerprint")
     return TableRecord(
         id="data-facts",

@@ -100,7 +100,9 @@ def _spread_table(means: Means, long: Means, size: int) -> TableRecord:
 def _early_late(means: Means, size: int) -> VerdictRecord:
     """Compare each seed's spread over windows early and late."""
     early, late = _thirds(means)
-    return _verdict(f"Windows of {size} steps", early, late, ("the first third", "the last third"), "spread of the loss")
+    return _verdict(
+        f"Windows of {size} steps", early, late, ("the first third", "the last third"), "spread of the loss"
+    )
 
 
 def _short_long(means: Means, long: Means, size: int) -> VerdictRecord:
@@ -133,7 +135,10 @@ def train_validation(context: LabContext) -> SectionRecord:
         panels = tuple(
             FanPanel(
                 title=case,
-                series=(fan_series("training", level.runs, "loss"), fan_series("validation", level.runs, "validation_loss")),
+                series=(
+                    fan_series("training", level.runs, "loss"),
+                    fan_series("validation", level.runs, "validation_loss"),
+                ),
             )
             for case, level in levels.items()
         )

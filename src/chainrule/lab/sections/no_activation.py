@@ -42,7 +42,7 @@ def no_activation(context: LabContext) -> SectionRecord:
     return SectionRecord(
         id="no-activation",
         title="No activation",
-        lead="Without activation a deep network is one affine map, so xor is out of reach; and because nothing bounds its "
+        lead="Without activation a deep network is one affine map, so xor is out of reach; and as nothing bounds its "
         "outputs, a rate that is harmless with sigmoids makes the weights grow until they overflow. The NaN that the "
         "reports saw is that overflow, not a division by zero.",
         items=tuple(items),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.lab.context import LabContext, Level, success_rule
-from chainrule.lab.pictures import interval_text, rate_row, typical_run
+from chainrule.lab.pictures import interval_text, rate_row, rate_text, typical_run
 from chainrule.lab.sections._sweep import slug
 from chainrule.lab.verdicts import extremes_verdict, share
 from chainrule.report.records import (
@@ -115,7 +115,7 @@ def _learning_rate(context: LabContext) -> SectionRecord:
                 (
                     level.name,
                     len(level.runs),
-                    f"{level.rate.successes} ({level.rate.low:.0%} to {level.rate.high:.0%})",
+                    rate_text(level.rate),
                     interval_text(level.values("final loss")),
                     interval_text(100 * rises),
                 )
@@ -203,7 +203,10 @@ def _biases(context: LabContext) -> list[Item]:
         ),
     ]
     panels = [
-        _boundary(context, Level(f"{case.split(',')[0]}, {'with' if value else 'without'} bias", value, level.runs, level.success))
+        _boundary(
+            context,
+            Level(f"{case.split(',')[0]}, {'with' if value else 'without'} bias", value, level.runs, level.success),
+        )
         for case, pair in blocks
         if slug(case).startswith("xor")
         for value, level in pair.items()

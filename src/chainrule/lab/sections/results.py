@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from chainrule.data import Dataset
+import numpy as np
+
+from chainrule.data import Dataset, split
 from chainrule.lab.context import LabContext, Level, first_quantity, success_rule
 from chainrule.lab.pictures import (
     fan,
+    fan_series,
     group,
     interval_text,
     prediction_table,
     rate_row,
+    rate_text,
+    shown,
     truth_figure,
     typical_run,
 )
@@ -17,13 +22,17 @@ from chainrule.lab.verdicts import rate_verdict
 from chainrule.report.records import (
     Cell,
     DistributionFigure,
+    FanFigure,
+    FanPanel,
     ImagesFigure,
     Item,
     RatesFigure,
     SectionRecord,
     TableRecord,
+    VerdictRecord,
 )
 from chainrule.runs import Run
+from chainrule.stats import MIN_PAIRS, median_interval
 
 RECIPES = ("results", "results_digits", "results_mnist")
 
@@ -47,7 +56,9 @@ def results(context: LabContext) -> SectionRecord:
             RatesFigure(
                 id="results-rates",
                 title="How often it works",
-                rows=tuple(rate_row(_named(level, f"{level.name}: {success_rule(recipe)}")) for recipe, level in levels),
+                rows=tuple(
+                    rate_row(_named(level, f"{level.name}: {success_rule(recipe)}")) for recipe, level in levels
+                ),
                 caption="Share of seeds that met the rule named with each data set; exact binomial 95 % intervals.",
             ),
             _summary_table(levels),
@@ -55,7 +66,7 @@ def results(context: LabContext) -> SectionRecord:
     return SectionRecord(
         id="results",
         title="Results: does it learn?",
-        lead="One setting per data set, many seeds. The picture of a single network is of the seed with the median loss, "
+        lead="One setting per data set, many seeds. A picture of a single network is of the seed with the median loss, "
         "not of the best one.",
         items=(*summary, *sections),
     )
@@ -105,21 +116,23 @@ def _points_section(context: LabContext, case: str, level: Level) -> SectionReco
             ),
             prediction_table(f"results-{case}-predictions", f"{case}: every point of seed {run.seed}", run, dataset),
             rate_verdict(f"{case}, widths (4, 4), learning rate 1", level, rule),
-            rate_verdict_of(case, level, key),
+            median_verdict(case, level, key),
         ),
     )
 
 
-def rate_verdict_of(case: str, level: Level, key: str) -> Item:
+def median_verdict(case: str, level: Level, key: str) -> VerdictRecord:
     """Say the median of a final metric with its interval."""
-    from chainrule.report.records import VerdictRecord
-    from chainrule.stats import median_interval
-
     values = level.values(key)
-    interval = median_interval(values) if len(values) >= 6 else None
-    shown = interval_text(values)
+    interval = median_interval(values) if len(values) >= MIN_PAIRS else None
+    words = key.replace("final", "median").replace("validation_", "held-out ")
+    told = f"{case}: the {words} at the end is {shown(float(np.median(values)))}"
+    if interval is None:
+        told += f"; {len(values)} seeds are too few for an interval"
+    else:
+        told += f" (95 % interval {shown(interval.low)} to {shown(interval.high)})"
     return VerdictRecord(
-        sentence=f"{case}: the median {key.replace('_', ' ')} is {shown}, 95 % interval in parentheses.",
+        sentence=f"{told}.",
         n_seeds=len(values),
         interval=None if interval is None else (interval.low, interval.high, interval.level),
     )
@@ -135,12 +148,19 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
         title=name,
         items=(
             _mistakes(f"results-{name}-mistakes", name, run, held_out),
-            fan(
-                f"results-{name}-loss",
-                f"{name}: loss in training and on held-out images",
-                [("training", [named])],
-                "loss",
-                _fan_caption(level),
+            FanFigure(
+                id=f"results-{name}-loss",
+                title=f"{name}: loss in training and on held-out images",
+                panels=(
+                    FanPanel(
+                        series=(
+                            fan_series("training", level.runs, "loss"),
+                            fan_series("held out", level.runs, "validation_loss"),
+                        )
+                    ),
+                ),
+                log_y=True,
+                caption=_fan_caption(level),
             ),
             fan(
                 f"results-{name}-validation",
@@ -150,15 +170,13 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
                 _fan_caption(level),
             ),
             rate_verdict(name, level, success_rule(recipe)),
-            rate_verdict_of(name, level, "final validation_accuracy"),
+            median_verdict(name, level, "final validation_accuracy"),
         ),
     )
 
 
 def _held_out(context: LabContext, run: Run, level: Level) -> Dataset:
     """Return the samples that a run did not train on."""
-    from chainrule.data import split
-
     config = run.member.config
     dataset = context.source(level.runs.source).draw(run.seed)
     parts = split(dataset, run.seed, config.validation, config.test, config.stratify)
@@ -198,14 +216,23 @@ def _summary_table(levels: list[tuple[str, Level]]) -> TableRecord:
                 level.name,
                 success_rule(recipe),
                 rate.n,
-                f"{rate.successes} ({rate.low:.0%} to {rate.high:.0%})",
+                rate_text(rate),
                 interval_text(level.values("final loss")),
                 interval_text(level.values("final accuracy")),
                 interval_text(level.values("final validation_accuracy")) if has_validation else "–",
                 interval_text(level.values(first_quantity(recipe))),
             )
         )
-    columns = ("data", "success means", "seeds", "succeeded", "loss", "training accuracy", "held-out accuracy", "epochs")
+    columns = (
+        "data",
+        "success means",
+        "seeds",
+        "succeeded",
+        "loss",
+        "training accuracy",
+        "held-out accuracy",
+        "epochs",
+    )
     return TableRecord(
         id="results-table",
         title="Medians over seeds, with 95 % intervals",

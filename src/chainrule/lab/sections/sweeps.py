@@ -23,7 +23,7 @@ def learning_rates(context: LabContext) -> SectionRecord:
     return SectionRecord(
         id="learning-rates",
         title="Learning rates",
-        lead="Too small a rate does not arrive in the time given, too large a rate jumps about or lands where all units "
+        lead="Too small a rate does not arrive in the time given, too large a rate jumps about or lands where units "
         "are saturated. Between the two lies a range, and its width is what matters.",
         items=(*_block("lr-points", "Points", points), *_block("lr-digits", "Digits, held-out fifth", digits)),
     )
@@ -54,7 +54,14 @@ def _cost(context: LabContext, recipe: str) -> list[Item]:
     for level in levels:
         per_epoch = 1e6 * level.values("seconds") / level.values("epochs").clip(min=1)
         interval = median_interval(per_epoch)
-        bars.append(Bar(name=level.name, value=float(sorted(per_epoch)[len(per_epoch) // 2]), low=interval.low, high=interval.high))
+        bars.append(
+            Bar(
+                name=level.name,
+                value=float(sorted(per_epoch)[len(per_epoch) // 2]),
+                low=interval.low,
+                high=interval.high,
+            )
+        )
     return [
         BarFigure(
             id="hidden-units-cost",
@@ -69,9 +76,7 @@ def _cost(context: LabContext, recipe: str) -> list[Item]:
 
 def schedules(context: LabContext) -> SectionRecord:
     """Does a schedule help?"""
-    items = sweep_items(
-        context, Sweep("schedules", "schedule", "validation_loss", "validation_accuracy", log_x=False)
-    )
+    items = sweep_items(context, Sweep("schedules", "schedule", "validation_loss", "validation_accuracy", log_x=False))
     levels = {level.name.split("(")[0]: level for level in context.levels("schedules")}
     for name in ("self_multiplying", "loss_ratio", "cosine"):
         if name in levels and "constant" in levels:
@@ -82,15 +87,17 @@ def schedules(context: LabContext) -> SectionRecord:
     return SectionRecord(
         id="schedules",
         title="Schedules",
-        lead="All schedules start from the same rate; the self-multiplying one is report A's (rate times rate every few "
-        "epochs), the loss ratio report E's. A rate of 0.8 that multiplies itself shrinks; one of 1 would never change.",
+        lead="All schedules start from the same rate. The self-multiplying one is report A's (rate times rate, every few "
+        "epochs): 0.8 shrinks, 1 would never change. The loss ratio is report E's.",
         items=tuple(items),
     )
 
 
 def batch_size(context: LabContext) -> SectionRecord:
     """Single samples, minibatches or the full batch?"""
-    items = sweep_items(context, Sweep("batch_size", "batch size", "validation_loss", "validation_accuracy", log_x=False))
+    items = sweep_items(
+        context, Sweep("batch_size", "batch size", "validation_loss", "validation_accuracy", log_x=False)
+    )
     levels = {level.name: level for level in context.levels("batch_size")}
     if "1" in levels and "full" in levels:
         items.append(

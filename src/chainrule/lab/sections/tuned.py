@@ -6,13 +6,14 @@ so the first half of the seeds chooses each candidate's learning rate and the se
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from chainrule.lab.context import LabContext, Level, first_quantity, level_name, success_rule
-from chainrule.lab.pictures import fan, group, interval_text, rate_row
+from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
 from chainrule.lab.sections._sweep import few, slug
 from chainrule.lab.verdicts import extremes_verdict, share, tied_with_best
 from chainrule.report.records import (
@@ -185,7 +186,7 @@ def _table(ident: str, noun: str, case: str, tuned: Sequence[Tuned], quantity: s
                 candidate.name,
                 f"{candidate.rate:g}",
                 rate.n,
-                f"{rate.successes} ({rate.low:.0%} to {rate.high:.0%})",
+                rate_text(rate),
                 interval_text(candidate.judged.values(quantity)),
                 interval_text(candidate.judged.values("final loss")),
                 candidate.name in best,
@@ -207,7 +208,7 @@ def _order(case: str, tuned: Sequence[Tuned], names: tuple[str, ...], quantity: 
     """Test a claimed order pair by pair on epochs to success, never-reached counted as the budget's end."""
     by_name = {candidate.name: candidate for candidate in tuned}
     verdicts: list[Item] = []
-    for first, second in zip(names, names[1:], strict=False):
+    for first, second in itertools.pairwise(names):
         if first not in by_name or second not in by_name:
             continue
         a, b = by_name[first], by_name[second]
