@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from chainrule.errors import RunError
+from chainrule.errors import RunError, one_line
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -45,6 +45,35 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 def write_text(path: Path, text: str) -> Path:
     """Write a UTF-8 text file whole."""
     return write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before any work is done; leaves no trace.
+
+    Raises
+    ------
+    RunError
+        If it is a file, or the system forbids writing there.
+    """
+    missing: list[Path] = []
+    place = folder
+    try:
+        while not place.exists():
+            missing.append(place)
+            place = place.parent
+        if not place.is_dir():
+            raise RunError(f"cannot write to '{one_line(folder)}': '{one_line(place)}' is a file, name another folder")
+        for path in reversed(missing):
+            path.mkdir()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"cannot write to '{one_line(folder)}': {reason}") from None
+    finally:
+        for path in missing:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
 
 def _umask() -> int:

@@ -17,6 +17,7 @@ from chainrule.stats import RateInterval, success_rate
 
 if TYPE_CHECKING:
     from chainrule.experiments.schema import Recipe
+    from chainrule.lab.replication import ReplicationRow
 
 RECIPES = Path(__file__).parent / "recipes"
 Values = npt.NDArray[np.float64]
@@ -63,6 +64,8 @@ class LabContext:
         The runs by setting.
     notes : list of str
         What the reader must know is missing; the builders add to it.
+    replication : list of ReplicationRow
+        The replicated figures, once their section is built.
     """
 
     quick: bool = False
@@ -70,6 +73,7 @@ class LabContext:
     data_dir: Path | None = None
     results: Results = field(default_factory=Results)
     notes: list[str] = field(default_factory=list)
+    replication: list[ReplicationRow] = field(default_factory=list)
 
     @property
     def has_mnist(self) -> bool:

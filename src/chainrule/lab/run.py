@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chainrule.errors import ConfigError, unknown_name
 from chainrule.experiments import RunnerEvent, make_jobs, run_jobs
+from chainrule.files import check_folder
 from chainrule.lab.context import LabContext
 from chainrule.lab.plan import SECTIONS, LabSection
 from chainrule.machine import this_machine
@@ -97,6 +98,7 @@ def run_lab(
     if seeds is not None and seeds < 1:
         raise ConfigError(f"seeds must be at least 1, got {seeds}")
     folder = Path(out)
+    check_folder(folder)
     context = LabContext(quick=quick, seeds=seeds, data_dir=None if data_dir is None else Path(data_dir))
     jobs = make_jobs([work for section in chosen for work in section.work(context)])
     heard = None if progress is None else _tell_jobs(progress)
@@ -104,15 +106,17 @@ def run_lab(
     context.results = run_jobs(jobs, workers or usable_cores(), heard, where)
     if progress is not None:
         progress(0.99, 1.0, "drawing the report")
-    report, failed = build_report(context, chosen)
-    path = write_report(report, folder)
-    counts = Counter(row.verdict for row in [])
+    report = build_report(context, chosen)
+    try:
+        path = write_report(report, folder)
+    except KeyboardInterrupt:  # the work is done: draw it all the same; a second Ctrl-C ends it
+        path = write_report(report, folder)
     return LabResult(
         path=path,
         sections=tuple(section.id for section in chosen),
-        missing=(*report.missing, *failed),
+        missing=report.missing,
         interrupted=context.results.interrupted,
-        verdict_counts=dict(counts),
+        verdict_counts=dict(Counter(row.verdict for row in context.replication)),
         members=sum(len(runs) for runs in context.results.runs.values()),
         seconds=time.perf_counter() - started,
     )
@@ -148,7 +152,7 @@ def _tell_jobs(progress: Progress) -> Callable[[RunnerEvent], None]:
     return heard
 
 
-def build_report(context: LabContext, chosen: Sequence[LabSection]) -> tuple[ReportRecord, tuple[str, ...]]:
+def build_report(context: LabContext, chosen: Sequence[LabSection]) -> ReportRecord:
     """Build every chosen section from the runs at hand, and say what is missing."""
     sections = [_build(section, context) for section in chosen]
     lost = Counter(context.results.missing.values())
@@ -157,7 +161,7 @@ def build_report(context: LabContext, chosen: Sequence[LabSection]) -> tuple[Rep
     mode = "quick look: few seeds, short training" if context.quick else "full run"
     if context.results.interrupted:
         mode += ", interrupted"
-    report = ReportRecord(
+    return ReportRecord(
         title="The neural-network laboratory",
         subtitle=f"Small networks, hand-derived backpropagation, and answers with error bars ({mode}).",
         sections=tuple(sections),
@@ -165,7 +169,6 @@ def build_report(context: LabContext, chosen: Sequence[LabSection]) -> tuple[Rep
         machine=this_machine().facts(),
         missing=tuple(missing),
     )
-    return report, ()
 
 
 def _build(section: LabSection, context: LabContext) -> SectionRecord:
