@@ -1,1 +1,25 @@
 """Recipes, grids and the runner that trains them."""
+
+from chainrule.experiments.grid import Cell, Setting, expand, find_cell, make_setting, seeds_of
+from chainrule.experiments.quantities import Quantity, parse_quantity, values_of
+from chainrule.experiments.recipe import load_recipe, parse_recipe
+from chainrule.experiments.runner import Job, Results, RunnerEvent, make_jobs, run_jobs
+
+__all__ = [
+    "Cell",
+    "Job",
+    "Quantity",
+    "Results",
+    "RunnerEvent",
+    "Setting",
+    "expand",
+    "find_cell",
+    "load_recipe",
+    "make_jobs",
+    "make_setting",
+    "parse_quantity",
+    "parse_recipe",
+    "run_jobs",
+    "seeds_of",
+    "values_of",
+]

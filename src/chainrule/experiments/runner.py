@@ -1,0 +1,359 @@
+"""The runner: trains every distinct setting once, in this process or in several, and survives interruption.
+
+The unit of work is a `Job`: settings that differ only in their learning rate (one population) and some seeds. It is
+plain text and numbers, so it pickles in a few bytes; the worker loads the data itself and keeps them.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from chainrule.data import DataSource, load
+from chainrule.errors import ChainruleError, ConfigError, one_line
+from chainrule.experiments.grid import Cell, Setting
+from chainrule.population import Member
+from chainrule.runs import Run, Runs
+from chainrule.training import train_members
+
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+BIG_NETWORK = 100_000
+"""Networks with more weights than this gain nothing from being stacked: each seed is a job of its own."""
+
+STEP_COST, WEIGHT_COST = 2e-4, 2e-9
+"""Seconds of a population's step, and of one weight times one sample: rough, only for the order of jobs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Settings of one cohort (equal but for the learning rate), and the seeds to train each of them from."""
+
+    settings: tuple[Setting, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def cost(self) -> float:
+        """Rough seconds on one core."""
+        return job_cost(self)
+
+    @property
+    def members(self) -> int:
+        """How many members it trains."""
+        return len(self.settings) * len(self.seeds)
+
+
+@dataclass(frozen=True)
+class RunnerEvent:
+    """What the runner tells after each job.
+
+    Attributes
+    ----------
+    done, total : int
+        Jobs finished (in any way), and all jobs.
+    fraction : float
+        Share of the estimated cost that is done, 0 to 1.
+    seconds : float
+        Since the start.
+    job : Job or None
+        The one that has just ended; None for the first event.
+    failed : str or None
+        Why it gave no result.
+    """
+
+    done: int
+    total: int
+    fraction: float
+    seconds: float
+    job: Job | None = None
+    failed: str | None = None
+
+
+@dataclass
+class Results:
+    """What the runner brings back: runs by setting, and what is missing.
+
+    Attributes
+    ----------
+    runs : dict of str to Runs
+        By `Setting.key`; in the order of seeds.
+    missing : dict of str to str
+        Settings (by key) of which some seeds gave no result, and why.
+    interrupted : bool
+        Whether Ctrl-C ended it early.
+    seconds : float
+        Wall time.
+    job_seconds : dict of str to float
+        Time spent on each setting's members, summed over jobs.
+    """
+
+    runs: dict[str, Runs] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+    seconds: float = 0.0
+    job_seconds: dict[str, float] = field(default_factory=dict)
+
+    def of(self, cell: Cell, seeds: Iterable[int] | None = None) -> Runs | None:
+        """Return the runs of a cell (of the seeds named), or None if it has none."""
+        runs = self.runs.get(cell.setting.key)
+        if runs is None or seeds is None:
+            return runs
+        wanted = set(seeds)
+        chosen = runs.where(lambda run: run.seed in wanted)
+        return chosen if len(chosen) else None
+
+
+def make_jobs(cells: Iterable[tuple[Cell, Sequence[int]]]) -> list[Job]:
+    """Put together the jobs for cells of any number of recipes; each setting and seed appears once.
+
+    Parameters
+    ----------
+    cells : iterable of (Cell, seeds)
+        Cells with equal settings are trained once, from the union of their seeds.
+
+    Returns
+    -------
+    list of Job
+        Longest first, so that no worker starts a long job last.
+    """
+    wanted: dict[Setting, set[int]] = {}
+    for cell, seeds in cells:
+        if seeds:
+            wanted.setdefault(cell.setting, set()).update(seeds)
+    cohorts: dict[tuple[str, tuple[int, ...]], list[Setting]] = {}
+    for setting, chosen in wanted.items():
+        cohorts.setdefault((setting.cohort_key, tuple(sorted(chosen))), []).append(setting)
+    jobs = []
+    for (_, seeds), settings in cohorts.items():
+        if _weights(settings[0]) > BIG_NETWORK:
+            jobs += [Job((setting,), (seed,)) for setting in settings for seed in seeds]
+        else:
+            jobs.append(Job(tuple(settings), seeds))
+    return sorted(jobs, key=job_cost, reverse=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shape(setting: Setting) -> tuple[int, int, float]:
+    """Return a rough (samples, weights, steps) of a setting, without reading its data."""
+    source = load(setting.source)
+    n = int(getattr(source, "n", None) or {"mnist": 60_000, "digits": 1_797, "xor": 21}.get(source.name, 100))
+    n_in, n_out = {"mnist": (784, 10), "digits": (64, 10)}.get(source.name, (2, 1))
+    sizes = [n_in] + [units for layer in setting.net.layers if hasattr(layer, "units") for units in [layer.units]]
+    widths = [n_out if size is None else int(size) for size in sizes]
+    weights = sum(a * b + b for a, b in itertools.pairwise(widths))
+    config = setting.config
+    batch = n if config.batch_size == "full" else min(int(config.batch_size), n)
+    return n, weights, config.epochs * (n / batch)
+
+
+def _weights(setting: Setting) -> int:
+    return _shape(setting)[1]
+
+
+def job_cost(job: Job) -> float:
+    """Estimate a job's seconds: steps times (overhead + work per step)."""
+    n, weights, steps = _shape(job.settings[0])
+    batch = job.settings[0].config.batch_size
+    samples = n if batch == "full" else min(int(batch), n)
+    return steps * (STEP_COST + WEIGHT_COST * weights * samples * job.members)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    workers: int = 1,
+    progress: Callable[[RunnerEvent], None] | None = None,
+    data_dir: str | None = None,
+) -> Results:
+    """Run jobs and gather their runs.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        From `make_jobs`.
+    workers : int
+        Processes; 1 runs in this one.
+    progress : callable, optional
+        Gets a `RunnerEvent` at the start and after each job.
+    data_dir : str, optional
+        Where to look for data files first.
+
+    Returns
+    -------
+    Results
+        After Ctrl-C or the death of a worker: what had finished, with the rest in ``missing``. A job whose data
+        cannot be read is missing too, with the reason; the others go on.
+
+    Raises
+    ------
+    ConfigError
+        If `workers` is less than 1.
+    """
+    if not isinstance(workers, int) or workers < 1:
+        raise ConfigError(f"workers must be a whole number of at least 1, got {one_line(repr(workers))}")
+    gather = _Gather(jobs, progress)
+    gather.tell()
+    processes = min(workers, len(jobs))
+    if processes > 1:
+        _run_in_processes(jobs, processes, gather, data_dir)
+    else:
+        _run_here(jobs, gather, data_dir)
+    return gather.finish()
+
+
+class _Gather:
+    """Collects finished jobs, whatever their order, and remembers what is outstanding."""
+
+    def __init__(self, jobs: Sequence[Job], progress: Callable[[RunnerEvent], None] | None) -> None:
+        self.progress = progress
+        self.outstanding = dict.fromkeys(jobs)
+        self.total, self.cost = len(jobs), sum(job.cost for job in jobs) or 1.0
+        self.spent = 0.0
+        self.found: dict[str, list[tuple[str, Run]]] = {}
+        self.results = Results()
+        self.started = time.perf_counter()
+
+    def tell(self, job: Job | None = None, failed: str | None = None) -> None:
+        """Tell the progress."""
+        if self.progress is not None:
+            done = self.total - len(self.outstanding)
+            seconds = time.perf_counter() - self.started
+            self.progress(RunnerEvent(done, self.total, min(self.spent / self.cost, 1.0), seconds, job, failed))
+
+    def take(self, job: Job, outcome: Outcome) -> None:
+        """Keep a job's runs, or the reason why there are none."""
+        for key, runs in outcome.runs.items():
+            self.found.setdefault(key, []).extend((runs.source, run) for run in runs)
+            share = outcome.seconds / len(outcome.runs)
+            self.results.job_seconds[key] = self.results.job_seconds.get(key, 0.0) + share
+        if outcome.failed is not None:
+            self.miss(job, outcome.failed)
+        self.outstanding.pop(job, None)
+        self.spent += job.cost
+        self.tell(job, outcome.failed)
+
+    def miss(self, job: Job, why: str) -> None:
+        """Say why a job's settings lack runs."""
+        for setting in job.settings:
+            self.results.missing.setdefault(setting.key, why)
+
+    def give_up(self, why: str, interrupted: bool) -> None:
+        """Mark everything outstanding as missing."""
+        for job in self.outstanding:
+            self.miss(job, why)
+        self.results.interrupted |= interrupted
+
+    def finish(self) -> Results:
+        """Put each setting's runs in the order of their seeds."""
+        for key, found in self.found.items():
+            ordered = sorted(found, key=lambda pair: pair[1].seed)
+            self.results.runs[key] = Runs(tuple(run for _, run in ordered), ordered[0][0])
+        self.results.seconds = time.perf_counter() - self.started
+        return self.results
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one job gave: finished runs by setting, or why there are none."""
+
+    runs: Mapping[str, Runs]
+    seconds: float = 0.0
+    failed: str | None = None
+    interrupted: bool = False
+
+
+def run_job(job: Job, data_dir: str | None = None) -> Outcome:
+    """Run one job; settings that turn out impossible and data that cannot be read become the outcome's reason."""
+    started = time.perf_counter()
+    try:
+        source = _source(job.settings[0].source, data_dir)
+        members = [Member(setting.net, setting.config, seed) for setting in job.settings for seed in job.seeds]
+        runs = train_members(members, source)
+    except ChainruleError as error:
+        return Outcome({}, time.perf_counter() - started, str(error))
+    if runs.interrupted:
+        return Outcome({}, time.perf_counter() - started, "interrupted", interrupted=True)
+    size = len(job.seeds)
+    parts = {setting.key: runs[k * size : (k + 1) * size] for k, setting in enumerate(job.settings)}
+    return Outcome(parts, time.perf_counter() - started)
+
+
+@functools.lru_cache(maxsize=4)
+def _source(spec: str, data_dir: str | None) -> DataSource:
+    """Load a source once per process: a worker that runs ten MNIST jobs reads the files once."""
+    return load(spec, data_dir)
+
+
+def _run_here(jobs: Sequence[Job], gather: _Gather, data_dir: str | None) -> None:
+    """Run all jobs in this process, one BLAS thread (small matrices only lose by more)."""
+    from threadpoolctl import threadpool_limits
+
+    try:
+        with threadpool_limits(1):
+            for job in jobs:
+                outcome = run_job(job, data_dir)
+                if outcome.interrupted:  # the engine turns Ctrl-C into unfinished runs; those are no results
+                    raise KeyboardInterrupt
+                gather.take(job, outcome)
+    except KeyboardInterrupt:
+        gather.give_up("interrupted", interrupted=True)
+
+
+def _run_in_processes(jobs: Sequence[Job], workers: int, gather: _Gather, data_dir: str | None) -> None:
+    """Run jobs in spawned processes. Ctrl-C goes to this process only: it ends the workers."""
+    strangers = {child.pid for child in multiprocessing.active_children()}
+    with _one_blas_thread():
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
+        try:
+            futures: dict[Future[Outcome], Job] = {pool.submit(run_job, job, data_dir): job for job in jobs}
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    gather.take(futures[future], future.result())
+        except KeyboardInterrupt:
+            gather.give_up("interrupted", interrupted=True)
+        except BrokenProcessPool:
+            gather.give_up("a worker process died (killed, or out of memory)", interrupted=False)
+        finally:
+            pool.shutdown(wait=not gather.outstanding, cancel_futures=True)
+            if gather.outstanding:
+                _end_children(strangers)
+
+
+def _end_children(strangers: set[int | None]) -> None:
+    """End the workers of a pool that is given up, and none of the caller's other processes."""
+    for child in multiprocessing.active_children():
+        if child.pid not in strangers:
+            child.terminate()
+            child.join(5)
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Let processes started meanwhile use one BLAS thread each: as many workers as cores must not fight for them."""
+    before = {name: os.environ.get(name) for name in BLAS_VARIABLES}
+    os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start_worker() -> None:
+    """Prepare a worker: Ctrl-C is the parent's to handle, and BLAS keeps to one thread."""
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1)
