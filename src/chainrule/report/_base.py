@@ -86,6 +86,11 @@ def _array_to_lists(values: Array) -> Any:
     return out.tolist()
 
 
+def is_safe_id(value: object) -> bool:
+    """Whether a value can be a record's id, which is also a file name."""
+    return isinstance(value, str) and _SAFE_ID.fullmatch(value) is not None
+
+
 def check_id(value: str) -> None:
     """Require an id that can be a file name and a link target.
 
@@ -94,7 +99,7 @@ def check_id(value: str) -> None:
     ConfigError
         When it is empty, long, or holds anything but letters, digits, dot, hyphen and underscore.
     """
-    if not isinstance(value, str) or not _SAFE_ID.fullmatch(value):
+    if not is_safe_id(value):
         raise ConfigError(
             f"the record id '{one_line(value)}' cannot be a file name: use 1 to 80 letters, digits, '.', '-' or '_',"
             " beginning with a letter or digit"

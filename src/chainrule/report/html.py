@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from chainrule.report._base import Array
-from chainrule.report.numbers import number
+from chainrule.report.numbers import aligned, number
 from chainrule.report.records import (
     Badge,
     Cell,
@@ -27,6 +27,9 @@ from chainrule.report.records import (
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+SHORT_CELL = 22
+"""Columns whose cells have no more signs are not broken into lines."""
+
 LONG_TABLE = 24
 """Tables with more rows are folded unless they say otherwise."""
 
@@ -37,6 +40,7 @@ _MARKUP = (
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"<em>\1</em>"),
     (re.compile(r"_\{([^{}]*)\}"), r"<sub>\1</sub>"),
     (re.compile(r"\^\{([^{}]*)\}"), r"<sup>\1</sup>"),
+    (re.compile(r"(?<=\d) (?=%)"), "\u00a0"),
 )
 
 
@@ -106,13 +110,17 @@ def marked(text: str) -> Markup:
     return Markup(html)
 
 
-def matrix_rows(matrix: MatrixRecord, most: int = 8) -> list[list[str]]:
-    """Return a matrix as rows of written numbers; of a large one, its first rows and columns and an ellipsis."""
+def matrix_rows(matrix: MatrixRecord, most: int = 8) -> tuple[list[list[str]], str]:
+    """Return a matrix as rows of numbers with equal decimals, and the power of ten taken out of them ("" for none).
+
+    Of a large matrix these are its first rows and columns and an ellipsis.
+    """
     values: Array = matrix.values.reshape(1, -1) if matrix.values.ndim < 2 else matrix.values
     cut_rows, cut_columns = values.shape[0] > most, values.shape[1] > most
     shown = values[: most - 1 if cut_rows else most, : most - 1 if cut_columns else most]
-    rows = [[number(float(f"{v:.4g}")) for v in row] + (["…"] if cut_columns else []) for row in shown]
-    return rows + ([["⋮"] * len(rows[0])] if cut_rows else [])
+    written, factor = aligned(shown)
+    rows = [row + (["…"] if cut_columns else []) for row in written]
+    return rows + ([["⋮"] * len(rows[0])] if cut_rows and rows else []), factor
 
 
 def _section(record: SectionRecord, place: str, counter: _Counter) -> Block:
@@ -153,13 +161,20 @@ def _verdicts(blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 def table_cells(table: TableRecord) -> dict[str, Any]:
-    """Prepare a table: alignment by column, cells as text with a tone, and whether it is folded."""
+    """Prepare a table: classes by column (alignment, breaking), cells as text with a tone, and whether it is folded."""
     columns = range(len(table.columns))
     aligns = table.align or tuple(_alignment([row[k] for row in table.rows]) for k in columns)
     formats = table.formats or ("",) * len(table.columns)
     rows = [[_cell(row[k], formats[k]) for k in columns] for row in table.rows]
     folded = len(table.rows) > LONG_TABLE if table.collapsed is None else table.collapsed
-    return {"aligns": aligns, "rows": rows, "folded": folded}
+    classes = [aligns[k] + _breaking([row[k]["text"] for row in rows]) for k in columns]
+    return {"classes": classes, "rows": rows, "folded": folded}
+
+
+def _breaking(texts: Sequence[str]) -> str:
+    """Whether a column's cells keep to one line (" short") or need room for sentences (" long")."""
+    longest = max((len(text) for text in texts), default=0)
+    return " short" if longest <= SHORT_CELL else (" long" if longest > 2 * SHORT_CELL else "")
 
 
 def _alignment(cells: Sequence[Cell]) -> str:

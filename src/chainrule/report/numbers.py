@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from chainrule.report._base import Array
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -26,4 +30,33 @@ def number(value: float) -> str:
         mantissa, exponent = mantissa[:-1], exponent + 1
     power = power_of_ten(exponent)
     text = {"1": power, "-1": f"-{power}"}.get(mantissa, f"{mantissa} × {power}")
+    return text.replace("-", "−")
+
+
+def aligned(values: Array) -> tuple[list[list[str]], str]:
+    """Write a matrix (rows, columns) with equal decimals, four digits of its largest entry or a few more.
+
+    Returns
+    -------
+    rows : list of list of str
+    factor : str
+        The power of ten that was taken out of very large or very small matrices, or "".
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max()) if finite.size else 0.0
+    exponent = math.floor(math.log10(largest)) if largest > 0 else 0
+    factor = exponent if not -3 <= exponent <= 4 else 0
+    if largest == 0 or (factor == 0 and (finite == np.round(finite)).all()):
+        decimals = 0
+    else:
+        decimals = 3 if factor else min(max(3 - exponent, 0), 4 - min(exponent, 0))
+    rows = [[_fixed(float(value), factor, decimals) for value in row] for row in values]
+    return rows, power_of_ten(factor) if factor else ""
+
+
+def _fixed(value: float, exponent: int, decimals: int) -> str:
+    """Write a value over a power of ten with a fixed number of decimals."""
+    if not math.isfinite(value):
+        return number(value)
+    text = f"{value / 10.0**exponent if exponent > -300 else 0.0:,.{decimals}f}"
     return text.replace("-", "−")

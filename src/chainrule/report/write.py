@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ConfigError, RunError, one_line
+from chainrule.report._base import is_safe_id
 from chainrule.report.html import render_html
 from chainrule.report.records import FigureRecord, ReportRecord
 from chainrule.report.svg import render, render_png, render_svg
@@ -96,7 +97,7 @@ def write_figure(record: FigureRecord, path: str | os.PathLike[str]) -> Path:
 
 
 def results(report: ReportRecord) -> dict[str, Any]:
-    """Return what `results.json` holds: every record, figures also listed by id with their section's path."""
+    """Return what `results.json` holds: the ids of all figures, and every record in reading order."""
     return {"format": FORMAT, "figures": [figure.id for figure in report.figures()]} | report.to_json()
 
 
@@ -126,7 +127,7 @@ def _figures_of(path: Path) -> set[str]:
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
         ids = old["figures"] if old.get("format") == FORMAT else []
-        return {f"figures/{name}.{kind}" for name in ids for kind in ("svg", "png") if "/" not in name}
+        return {f"figures/{name}.{kind}" for name in ids for kind in ("svg", "png") if is_safe_id(name)}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return set()
 

@@ -20,7 +20,7 @@ from matplotlib.transforms import Affine2D, Transform
 
 from chainrule.report.figures._style import INK, MUTED, SMALL, TEXT, TITLE, font_families
 
-WIDTH = 5.2
+WIDTH = 5.0
 """Width of every figure in inches: two stand side by side on a desk, one is legible on a phone."""
 
 TITLE_ID = "picture-title"

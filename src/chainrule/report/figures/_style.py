@@ -42,8 +42,8 @@ DASHES: tuple[Any, ...] = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-TEXT = 10.0
-SMALL = 9.2
+TEXT = 10.5
+SMALL = 9.8
 TITLE = 11.5
 
 
@@ -101,7 +101,7 @@ def settings(salt: str) -> Any:
         "path.simplify": True,
         "path.simplify_threshold": 0.4,
         "svg.fonttype": "none",
-        "svg.hashsalt": salt,
+        "svg.hashsalt": f"chainrule {salt}",  # a bare word such as "none" would be read as a setting
         "svg.image_inline": True,
         "image.composite_image": False,
         "text.usetex": False,

@@ -111,7 +111,8 @@ def _fan_series(axes: Axes, series: FanSeries, names: Sequence[str], record: Fan
     colour = style["color"]
     bands = drawable(series.bands, record.log_y)
     x = series.x
-    for low, high, alpha, name in ((0, 4, 0.15, "90"), (1, 3, 0.26, "50")):
+    crowded = len(names) > 2
+    for low, high, alpha, name in ((0, 4, 0.09 if crowded else 0.15, "90"), (1, 3, 0.2 if crowded else 0.26, "50")):
         axes.fill_between(x, bands[low], bands[high], color=colour, alpha=alpha, linewidth=0, gid=f"band{name}-{index}")
     if record.show_runs:
         runs = drawable(series.held, record.log_y)
@@ -201,7 +202,7 @@ def _frames(
     names = list((told or {}).values()) or [
         c.name for p in getattr(record, "panels", ()) for c in getattr(p, "curves", ())
     ]
-    right = 0.22 + (widest(names, SMALL) if direct else 0.0)
+    right = 0.28 + (widest(names, SMALL) if direct else 0.0)
     width = (WIDTH - left - right - gap * (across - 1)) / across
     frames = []
     for place in range(n):
@@ -232,12 +233,12 @@ def _end_labels(
             shown.append((name, float(point[0]), places[-1]))
     moved = spread_out(places, 0.165, 0.0, height)
     for (name, x_end, y_end), y_label in zip(shown, moved, strict=True):
-        colour = series_style(names.index(name))["color"]
+        style = series_style(names.index(name)) | {"linestyle": "none", "markersize": 4.0}
         start, end = (x_end, y_end / height), (1.028, y_label / height)
         axes.plot(
             *zip(start, end, strict=True), transform=axes.transAxes, color=LINE, linewidth=0.7, clip_on=False, zorder=1
         )
-        axes.plot(*end, transform=axes.transAxes, marker="s", markersize=3.2, color=colour, clip_on=False)
+        axes.plot(*end, transform=axes.transAxes, clip_on=False, **style)
         text = (told or {}).get(name, name)
         axes.annotate(
             text,
@@ -259,7 +260,7 @@ def draw_windows(record: WindowFigure) -> Picture:
     picture = Picture(record.title, used + 0.3 + 1.9 + 0.62 + 1.0 + 0.5)
     if len(entries) > 1:
         legend(picture, entries)
-    width = WIDTH - 0.62 - 0.22
+    width = WIDTH - 0.62 - 0.28
     upper = picture.panel(0.62, used + 0.3, width, 1.9)
     lower = picture.panel(0.62, used + 0.3 + 1.9 + 0.62, width, 1.0)
     low = [s.mean - s.spread if not record.log_y else s.mean for s in record.series]

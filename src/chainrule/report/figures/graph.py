@@ -17,6 +17,9 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 BOX, PITCH = 0.44, 0.68
 """Height of a box of the graph and the distance between boxes, in inches."""
 
+BACKWARD = SERIES[3]
+"""Colour of everything that flows back."""
+
 MAX_NEURONS = 12
 """Neurons drawn per layer; of more, the first and the last few."""
 
@@ -37,7 +40,7 @@ def draw_graph(record: GraphFigure) -> Picture:
     picture = Picture(record.title, 0.28 + (2 * n + 2) * PITCH)
     left, right = 1.35, 3.05
     picture.write((left + right) / 2, 0.12, "forward ↓", size=SMALL, color=MUTED, ha="center")
-    picture.write(right + 0.32, 0.12, "backward ↑", size=SMALL, color=SERIES[1], weight="bold")
+    picture.write(right + 0.32, 0.12, "backward ↑", size=SMALL, color=BACKWARD, weight="bold")
     y = 0.28
     _box(picture, left, right, y, "X", shape_text(record.input_shape), GRID)
     before = "X"
@@ -50,9 +53,9 @@ def draw_graph(record: GraphFigure) -> Picture:
     _arrow(picture, (left + right) / 2, y - PITCH + BOX, (left + right) / 2, y)
     _box(picture, left, right, y, f"L = loss({before}, Y)", record.loss, GRID)
     _chip(picture, y + BOX / 2 - 0.13, "Y", shape_text(record.layers[-1].output_shape), left)
-    picture.write(right + 0.32, y + BOX / 2, f"dL/d{before}", color=SERIES[1])
+    picture.write(right + 0.32, y + BOX / 2, f"dL/d{before}", color=BACKWARD)
     x = right + 0.17
-    _arrow(picture, x, y + BOX / 2, x, 0.28 + PITCH, SERIES[1])
+    _arrow(picture, x, y + BOX / 2, x, 0.28 + PITCH, BACKWARD)
     return picture
 
 
@@ -72,7 +75,14 @@ def _layer(picture: Picture, span: tuple[float, float], y: float, k: int, layer:
         place = y + BOX / 2 - 0.13 + (number_ - (len(chips) - 1) / 2) * 0.3
         _chip(picture, place, name, shape_text(size), left)
     _arrow(picture, middle, y + BOX, middle, y + PITCH)
-    _box(picture, left, right, y + PITCH, f"{indexed('A', k)} = {layer.activation}({indexed('Z', k)})", shape, PAPER)
+    name = _bare(layer.activation)
+    note = shape if name == layer.activation else f"{shape} · {layer.activation}"
+    _box(picture, left, right, y + PITCH, f"{indexed('A', k)} = {name}({indexed('Z', k)})", note, PAPER)
+
+
+def _bare(spec: str) -> str:
+    """Return a part's name without its numbers: ``leaky_relu`` for ``leaky_relu(0.01)``."""
+    return spec.split("(")[0]
 
 
 def _gradients(
@@ -80,10 +90,10 @@ def _gradients(
 ) -> None:
     """Write a layer's gradients beside its two boxes."""
     delta, weights = indexed("δ", k), indexed("W", k)
-    picture.write(x, y + BOX / 2 - 0.09, f"d{weights} = {before}ᵀ {delta}", color=SERIES[1])
+    picture.write(x, y + BOX / 2 - 0.09, f"d{weights} = {before}ᵀ {delta}", color=BACKWARD)
     if layer.bias_shape is not None:
-        picture.write(x, y + BOX / 2 + 0.09, f"d{indexed('b', k)} = Σ {delta} over samples", color=SERIES[1])
-    slope = "" if layer.activation == "identity" else f" ⊙ {layer.activation}′({indexed('Z', k)})"
+        picture.write(x, y + BOX / 2 + 0.09, f"d{indexed('b', k)} = Σ {delta} over samples", color=BACKWARD)
+    slope = "" if layer.activation == "identity" else f" ⊙ {_bare(layer.activation)}′({indexed('Z', k)})"
     if k < n:
         upstream = f"({indexed('δ', k + 1)} {indexed('W', k + 1)}ᵀ)"
     else:
@@ -96,7 +106,7 @@ def _gradients(
     for line, text in enumerate(parts):
         inset = 0.0 if line == 0 else 0.24
         height = y + PITCH + BOX / 2 + (line - (len(parts) - 1) / 2) * 0.18
-        picture.write(x + inset, height, shorten(text, room - inset), color=SERIES[1])
+        picture.write(x + inset, height, shorten(text, room - inset), color=BACKWARD)
 
 
 def _box(picture: Picture, left: float, right: float, y: float, text: str, note: str, face: str) -> None:

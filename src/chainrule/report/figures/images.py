@@ -122,12 +122,12 @@ def _cells(axes: Axes, record: HeatmapFigure, strength: Array, cell_width: float
 
 
 def _raster(axes: Axes, strength: Array) -> None:
-    """Draw a large matrix as one image on the light paper's colours."""
+    """Draw a large matrix as one image, clear where the tint is weak, in the light paper's colours."""
     low, high = np.array(to_rgb(SERIES[0])), np.array(to_rgb(SERIES[1]))
     tint = np.nan_to_num(np.abs(strength))[..., None]
     colour = np.where((strength < 0)[..., None], low, high)
     rows, columns = strength.shape
-    image = 1.0 - tint * (1.0 - colour)
+    image = np.concatenate([colour, tint], axis=-1)
     axes.imshow(image, extent=(0, columns, rows, 0), interpolation="none", aspect="auto")
 
 
@@ -136,7 +136,7 @@ def _range_note(record: HeatmapFigure) -> str:
     finite = record.values[np.isfinite(record.values)]
     if finite.size == 0:
         return f"{record.value_label}: no values"
-    low, high = number(float(finite.min())), number(float(finite.max()))
+    low, high = (number(float(f"{v:.3g}")) for v in (finite.min(), finite.max()))
     kind = "orange above zero, blue below" if record.scale == "diverging" else "the stronger, the larger"
     return f"{record.value_label}: {low} to {high}; {kind}"
 

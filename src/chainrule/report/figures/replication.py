@@ -43,7 +43,7 @@ def draw_replication(record: ReplicationFigure) -> Picture:
     head = key + 0.26
     picture = Picture(record.title, head + PITCH * len(record.rows) + 0.26)
     legend(picture, entries)
-    left, width = 0.12, 2.35
+    left, width = 0.12, 2.5
     axes = picture.panel(left, head, width, PITCH * len(record.rows))
     _frame(axes, len(record.rows))
     picture.write(left + width / 2, head - 0.1, "our middle 90 %", size=SMALL, color=MUTED, ha="center")
@@ -52,7 +52,7 @@ def draw_replication(record: ReplicationFigure) -> Picture:
         picture.line([0.1, WIDTH - 0.1], [head + PITCH * k] * 2, color=GRID, linewidth=0.8)
         _row(axes, row, k)
         _numbers(picture, row, columns, head + PITCH * k)
-    footnote(picture, "bar: our middle 90 %; tick: our median; arrow: beyond three times its half-width")
+    footnote(picture, "bar: our middle 90 %; tick: our median; arrow: further out")
     return picture
 
 

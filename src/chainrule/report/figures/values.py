@@ -18,7 +18,8 @@ from chainrule.report.records import BarFigure, DistributionFigure, Group, Rates
 MAX_DOTS = 120
 """Single values drawn per group; of more, evenly chosen quantiles."""
 
-NAME_WIDTH = 1.75
+NAME_WIDTH = 1.95
+"""Room for a row's name in inches; longer names take two lines."""
 
 
 def draw_distribution(record: DistributionFigure) -> Picture:
@@ -142,9 +143,9 @@ def draw_bars(record: BarFigure) -> Picture:
         if record.log:
             axes.plot([value], [y], marker="o", markersize=6.5, color=SERIES[0], linestyle="none", gid="bar")
         else:
-            axes.barh([y], [value], height=0.62, color=SERIES[0], gid="bar")
+            axes.barh([y], [value], height=0.62, color=SERIES[0], alpha=0.55, gid="bar")
         if bar.low is not None and bar.high is not None:
-            axes.plot([bar.low, bar.high], [y, y], color=INK, linewidth=1.4, gid="interval")
+            axes.plot([bar.low, bar.high], [y, y], color=INK, linewidth=1.5, marker="|", markersize=6, gid="interval")
     if not record.log and low < 0:
         axes.axvline(0.0, color=MUTED, linewidth=0.8)
     label_axes(axes, record.value_label)
