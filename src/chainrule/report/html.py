@@ -174,7 +174,7 @@ def table_cells(table: TableRecord) -> dict[str, Any]:
 def _breaking(texts: Sequence[str]) -> str:
     """Whether a column's cells keep to one line (" short") or need room for sentences (" long")."""
     longest = max((len(text) for text in texts), default=0)
-    return " short" if longest <= SHORT_CELL else (" long" if longest > 2 * SHORT_CELL else "")
+    return " short" if longest <= SHORT_CELL else " long"
 
 
 def _alignment(cells: Sequence[Cell]) -> str:
