@@ -8,7 +8,15 @@ import numpy as np
 
 from chainrule.lab.context import Level
 from chainrule.report.records import VerdictRecord
-from chainrule.stats import MIN_PAIRS, RateInterval, compare_metric, compare_rates, holm
+from chainrule.stats import (
+    MIN_PAIRS,
+    MetricComparison,
+    RateComparison,
+    RateInterval,
+    compare_metric,
+    compare_rates,
+    holm,
+)
 
 
 def share(rate: RateInterval) -> str:
@@ -17,6 +25,24 @@ def share(rate: RateInterval) -> str:
         f"{rate.successes} of {rate.n} seeds ({rate.rate:.0%}, {rate.level:.0%} interval "
         f"{rate.low:.0%} to {rate.high:.0%})"
     ).replace("%", " %")
+
+
+def comparison_verdict(
+    sentence: str, compared: RateComparison | MetricComparison, *, finding: bool | None = None, **evidence: object
+) -> VerdictRecord:
+    """Put a sentence about a paired comparison together with its interval, its n and its p-value.
+
+    `finding` says whether the comparison supports the sentence; by default, whether it decided for either side.
+    """
+    interval = compared.interval
+    decided = compared.verdict in ("a", "b") if finding is None else finding
+    return VerdictRecord(
+        sentence=sentence,
+        n_seeds=compared.n,
+        interval=None if interval is None else (interval.low, interval.high, interval.level),
+        kind="finding" if decided else "question",
+        evidence={"p_value": compared.p_value, "difference": compared.difference, **evidence},
+    )
 
 
 def rate_verdict(subject: str, level: Level, rule: str) -> VerdictRecord:
@@ -52,14 +78,7 @@ def extremes_verdict(subject: str, levels: Sequence[Level], rule: str) -> Verdic
         + ("" if decided else "; that is not enough to tell the two apart")
         + _ties_told(ties, len(levels))
     )
-    interval = compared.interval
-    return VerdictRecord(
-        sentence=sentence,
-        n_seeds=compared.n,
-        interval=None if interval is None else (interval.low, interval.high, interval.level),
-        kind="finding" if decided else "question",
-        evidence={"p_value": compared.p_value, "difference": compared.difference, "not_told_apart": list(ties)},
-    )
+    return comparison_verdict(sentence, compared, finding=decided, not_told_apart=list(ties))
 
 
 def _ties_told(ties: Sequence[str], n_levels: int) -> str:
@@ -93,11 +112,4 @@ def metric_verdict(
             kind="question",
         )
     compared = compare_metric(x, y, (a.name, b.name), words, "lower" if better == "lower" else "higher", "median")
-    interval = compared.interval
-    return VerdictRecord(
-        sentence=f"{subject}: {compared.verdict_sentence()}",
-        n_seeds=compared.n,
-        interval=None if interval is None else (interval.low, interval.high, interval.level),
-        kind="finding" if compared.verdict in ("a", "b") else "question",
-        evidence={"p_value": compared.p_value, "difference": compared.difference},
-    )
+    return comparison_verdict(f"{subject}: {compared.verdict_sentence()}", compared)

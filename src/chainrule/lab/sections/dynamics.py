@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from chainrule.lab.context import LabContext, success_rule
 from chainrule.lab.pictures import fan, fan_series, interval_text
-from chainrule.lab.verdicts import metric_verdict, rate_verdict
+from chainrule.lab.verdicts import comparison_verdict, metric_verdict, rate_verdict
 from chainrule.report.records import (
     Cell,
     FanFigure,
@@ -116,14 +116,7 @@ def _short_long(means: Means, long: Means, size: int) -> VerdictRecord:
 def _verdict(subject: str, a: Means, b: Means, names: tuple[str, str], words: str) -> VerdictRecord:
     """Compare two columns over the seeds."""
     compared = compare_metric(a, b, names, words, "lower", "mean")
-    interval = compared.interval
-    return VerdictRecord(
-        sentence=f"{subject}: {compared.verdict_sentence()}",
-        n_seeds=compared.n,
-        interval=None if interval is None else (interval.low, interval.high, interval.level),
-        kind="finding" if compared.verdict in ("a", "b") else "question",
-        evidence={"p_value": compared.p_value},
-    )
+    return comparison_verdict(f"{subject}: {compared.verdict_sentence()}", compared)
 
 
 def train_validation(context: LabContext) -> SectionRecord:

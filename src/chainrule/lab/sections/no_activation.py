@@ -6,8 +6,8 @@ from collections import Counter
 
 from chainrule.lab.context import LabContext, success_rule
 from chainrule.lab.pictures import fan, interval_text, rate_row
-from chainrule.lab.verdicts import share
-from chainrule.report.records import Cell, Item, RatesFigure, SectionRecord, TableRecord, VerdictRecord
+from chainrule.lab.verdicts import comparison_verdict, share
+from chainrule.report.records import Cell, Item, RatesFigure, SectionRecord, TableRecord
 from chainrule.stats import compare_rates, success_rate
 
 RECIPES = ("no_activation",)
@@ -89,15 +89,12 @@ def _verdicts(context: LabContext) -> list[Item]:
             a, b = with_it[rate], without[rate]
             compared = compare_rates(a.success, b.success, ("sigmoid", "no activation"))
             diverged = success_rate(sum(run.stop_reason == "diverged" for run in b.runs), len(b.runs))
-            interval = compared.interval
             verdicts.append(
-                VerdictRecord(
-                    sentence=f"{data}, learning rate {rate:g}: {compared.verdict_sentence('succeeded more often')} "
+                comparison_verdict(
+                    f"{data}, learning rate {rate:g}: {compared.verdict_sentence('succeeded more often')} "
                     f"Without activation {share(diverged)} diverged.",
-                    n_seeds=compared.n,
-                    interval=None if interval is None else (interval.low, interval.high, interval.level),
-                    kind="finding" if compared.verdict in ("a", "b") else "question",
-                    evidence={"p_value": compared.p_value, "diverged": diverged.successes},
+                    compared,
+                    diverged=diverged.successes,
                 )
             )
     return verdicts

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.lab.context import LabContext, Level, success_rule
 from chainrule.lab.pictures import interval_text, rate_row, rate_text, typical_run
 from chainrule.lab.sections._sweep import slug
-from chainrule.lab.verdicts import extremes_verdict, share
+from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share
 from chainrule.report.records import (
     BoundaryFigure,
     BoundaryGrid,
@@ -20,7 +20,6 @@ from chainrule.report.records import (
     RatesFigure,
     SectionRecord,
     TableRecord,
-    VerdictRecord,
 )
 from chainrule.stats import compare_rates
 
@@ -66,24 +65,14 @@ def _activation(context: LabContext) -> SectionRecord:
                 rows=(rate_row(a), rate_row(b)),
                 value_label=f"share of seeds with {success_rule('no_activation')} at the end",
             ),
-            VerdictRecord(
-                sentence="Activations let layers bend: without them any depth is one affine map and its boundary one "
+            comparison_verdict(
+                "Activations let layers bend: without them any depth is one affine map and its boundary one "
                 f"straight line. xor was solved in {share(a.rate)} with sigmoid and in {share(b.rate)} without.",
-                n_seeds=compared.n,
-                interval=_interval(compared.interval),
-                kind="finding" if compared.verdict == "a" else "question",
-                evidence={"p_value": compared.p_value},
+                compared,
+                finding=compared.verdict == "a",
             ),
         ]
     return SectionRecord(id="question-1", title="What are activation functions for?", items=tuple(items))
-
-
-def _interval(interval: object) -> tuple[float, float, float] | None:
-    """Write an interval as a record's tuple."""
-    if interval is None:
-        return None
-    low, high, level = (float(getattr(interval, name)) for name in ("low", "high", "level"))
-    return low, high, level
 
 
 def _boundary(context: LabContext, level: Level) -> BoundaryPanel:
@@ -222,13 +211,10 @@ def _biases(context: LabContext) -> list[Item]:
         compared = compare_rates(pair[True].success, pair[False].success, ("with biases", "without"))
         sentence = compared.verdict_sentence("succeeded more often")
         items.append(
-            VerdictRecord(
-                sentence=f"{case}: {sentence[0].lower() + sentence[1:]} A bias moves a boundary away from the origin; "
+            comparison_verdict(
+                f"{case}: {sentence[0].lower() + sentence[1:]} A bias moves a boundary away from the origin; "
                 "where the boundary passes through it, none is needed.",
-                n_seeds=compared.n,
-                interval=_interval(compared.interval),
-                kind="finding" if compared.verdict in ("a", "b") else "question",
-                evidence={"p_value": compared.p_value},
+                compared,
             )
         )
     return items

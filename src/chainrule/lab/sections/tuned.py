@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.lab.context import LabContext, Level, first_quantity, level_name, success_rule
 from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
 from chainrule.lab.sections._sweep import few, slug
-from chainrule.lab.verdicts import extremes_verdict, share, tied_with_best
+from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share, tied_with_best
 from chainrule.report.records import (
     Cell,
     DistributionFigure,
@@ -24,7 +24,6 @@ from chainrule.report.records import (
     RatesFigure,
     SectionRecord,
     TableRecord,
-    VerdictRecord,
 )
 from chainrule.stats import compare_metric
 
@@ -216,16 +215,13 @@ def _order(case: str, tuned: Sequence[Tuned], names: tuple[str, ...], quantity: 
         x, y = (np.nan_to_num(one.judged.values(quantity), nan=budget, posinf=budget) for one in (a, b))
         names_told = (f"{first} at {a.rate:g}", f"{second} at {b.rate:g}")
         compared = compare_metric(x, y, names_told, "epochs to success", "lower", "mean")
-        interval = compared.interval
         verdicts.append(
-            VerdictRecord(
-                sentence=f"{case}: {compared.verdict_sentence('needed fewer epochs to succeed')} "
+            comparison_verdict(
+                f"{case}: {compared.verdict_sentence('needed fewer epochs to succeed')} "
                 f"A seed that never succeeded counts with all {budget:.0f} epochs ({first}: {share(a.judged.rate)}; "
                 f"{second}: {share(b.judged.rate)}).",
-                n_seeds=compared.n,
-                interval=None if interval is None else (interval.low, interval.high, interval.level),
-                kind="finding" if compared.verdict in ("a", "b") else "question",
-                evidence={"p_value": compared.p_value, "claim": f"{first} before {second}"},
+                compared,
+                claim=f"{first} before {second}",
             )
         )
     return verdicts
