@@ -1,1 +1,14 @@
-"""The command line: one file a command."""
+"""The command line: one file a command. They parse, call and print; the mathematics is on the floors below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 1 (a check failed), 2 (a user's error) or 130 (Ctrl-C)."""
+    from chainrule.cli.app import main as run
+
+    return run(argv)

@@ -1,0 +1,144 @@
+"""Asking saved networks about new data: tables through their preprocessing, named data as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.cli._options import naming, parse_path
+from chainrule.cli._predictions import Predictions, outputs_of
+from chainrule.cli._request import load_source
+from chainrule.cli._saved import classes_of, task_of
+from chainrule.data import load_table, table_inputs
+from chainrule.data.columns import Column, read_columns
+from chainrule.data.tables import is_table, parse_table_spec
+from chainrule.errors import ConfigError, DataError, ShapeError, one_line, unknown_name
+from chainrule.nn import Array
+from chainrule.runs import Run, Runs
+
+Truth = npt.NDArray[Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of which networks; the fields are the options of ``chainrule predict``."""
+
+    runs: Runs
+    members: tuple[Run, ...]
+    data: str
+    data_seed: int | None
+    target: str | None
+    data_dir: str | None
+
+
+def ask(question: Question) -> Predictions:
+    """Return the networks' (mean) outputs for the data.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or do not have the columns that the run needs.
+    ShapeError
+        If the data have another number of inputs; both shapes are named.
+    """
+    classes = classes_of(question.runs)
+    task = task_of(question.members[0], classes)
+    if is_table(question.data):
+        X, truth = _from_table(question, task, classes)
+    else:
+        if question.target is not None:
+            raise ConfigError("--target: only a table has columns")
+        seed = question.members[0].seed if question.data_seed is None else question.data_seed
+        with naming("--data-seed"):
+            dataset = load_source(question.data, question.data_dir, None).draw(seed)
+        X, truth = dataset.X, dataset.y
+        same = dataset.task == task and dataset.n_outputs == question.members[0].member.network.output_shape[-1]
+        truth, classes = (truth, classes or dataset.classes) if same else (None, classes)
+    _check_shape(X, question)
+    outputs = np.stack([outputs_of(run, X) for run in question.members])
+    several = len(outputs) > 1
+    return Predictions(
+        X,
+        outputs.mean(axis=0),
+        task,
+        classes,
+        truth,
+        low=outputs.min(axis=0) if several else None,
+        high=outputs.max(axis=0) if several else None,
+    )
+
+
+def _check_shape(X: Array, question: Question) -> None:
+    """Refuse inputs that the network cannot take, naming both shapes."""
+    wanted = question.members[0].member.network.shapes[0]
+    if X.shape[1:] != wanted:
+        hint = "; --target COLUMN sets the truth apart" if is_table(question.data) and question.target is None else ""
+        raise ShapeError(
+            f"--data: '{one_line(question.data)}' gives inputs of shape {X.shape}, "
+            f"but the network was trained on (n, {', '.join(map(str, wanted))}){hint}"
+        )
+
+
+def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tuple[Array, Truth]:
+    """Read a table as inputs, and truth if its target column is there."""
+    with naming("--data"):
+        path, options = parse_table_spec(question.data)
+        place = _place(path, question.data_dir)
+        encoding = str(options.get("encoding", "utf-8-sig"))
+        columns = read_columns(place, encoding)
+        names = [column.name for column in columns]
+        target = question.target or options.get("target")
+        if target is not None and target not in names:
+            raise ConfigError(unknown_name("target column", target, names))
+        fitted = question.members[0].preprocessing
+        if fitted is None:
+            return _numbers(columns, target), _truth(columns, target, task, classes)
+        X = table_inputs(place, fitted, encoding)
+        target = target or parse_table_spec(question.runs.source)[1].get("target")
+        if target not in names:
+            return X, None
+        known = task if task == "regression" or classes else None
+        if known is None:
+            return X, None
+        dataset = load_table(place, target, task=known, encoding=encoding, preprocess=fitted, classes=classes)  # type: ignore[arg-type]
+        return X, dataset.dataset.y
+
+
+def _place(path: str, data_dir: str | None) -> Path:
+    """Return the path, or the one in the data folder if only that exists."""
+    place = parse_path(path, "a table's path")
+    if data_dir is not None and not place.exists() and (inside := parse_path(data_dir, "--data-dir") / path).exists():
+        return inside
+    return place
+
+
+def _numbers(columns: list[Column], target: str | None) -> Array:
+    """Return the columns but the target as they are."""
+    inputs = [column for column in columns if column.name != target]
+    for column in inputs:
+        if not column.numeric or column.missing.any():
+            what = "has missing values" if column.numeric else "holds text, numbers are needed"
+            raise DataError(f"column '{one_line(column.name)}' {what}")
+    return np.stack([column.values for column in inputs], axis=1) if inputs else np.zeros((0, 0))
+
+
+def _truth(columns: list[Column], target: str | None, task: str, classes: tuple[str, ...]) -> Truth:
+    """Return the target column as class numbers or values."""
+    column = next((column for column in columns if column.name == target), None)
+    if column is None:
+        return None
+    if column.missing.any():
+        raise DataError(f"target column '{one_line(column.name)}' has missing values")
+    if task == "regression":
+        if not column.numeric:
+            raise DataError(f"target column '{one_line(column.name)}' holds text, numbers are needed")
+        return column.values
+    labels = [str(value) for value in column.as_text().values]
+    for label in labels:
+        if label not in classes:
+            raise DataError(f"target column '{one_line(column.name)}': {unknown_name('class', label, classes)}")
+    return np.array([classes.index(label) for label in labels])

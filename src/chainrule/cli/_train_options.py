@@ -1,0 +1,162 @@
+"""The options of `chainrule train`, in the order and the groups in which its help lists them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from chainrule.cli._options import JSON, QUIET
+
+_NETWORK, _DATA, _TRAINING, _JUDGING, _OUTPUT = "Network", "Data", "Training", "Seeds and success", "Output"
+
+
+def _option(group: str, *names: str, metavar: str = "", text: str) -> Any:
+    """Return an option of a group; a default in the text is written by hand where the value itself says little."""
+    return typer.Option(*names, metavar=metavar, help=text, rich_help_panel=group)
+
+
+Data = Annotated[
+    str,
+    _option(
+        _DATA,
+        "--data",
+        metavar="SPEC",
+        text="A data set (`chainrule data` lists them) such as xor or linear(n=200), or a table: FILE?target=COLUMN.",
+    ),
+]
+Target = Annotated[str | None, _option(_DATA, "--target", metavar="COLUMN", text="For a table: the column to predict.")]
+DataDir = Annotated[
+    str | None,
+    _option(
+        _DATA,
+        "--data-dir",
+        metavar="DIR",
+        text="Where MNIST's files are looked for first; then $CHAINRULE_DATA, then the user's cache.",
+    ),
+]
+Validation = Annotated[
+    float,
+    _option(_DATA, "--validation", metavar="SHARE", text="Share of the rows held out and measured while training."),
+]
+Test = Annotated[
+    float, _option(_DATA, "--test", metavar="SHARE", text="Share of the rows held out and measured at the end.")
+]
+Stratify = Annotated[bool, _option(_DATA, "--stratify", text="Keep the class shares equal in these parts.")]
+ClassWeight = Annotated[
+    str | None, _option(_DATA, "--class-weight", metavar="balanced", text="Weigh rare classes up in the loss.")
+]
+
+Hidden = Annotated[
+    str, _option(_NETWORK, "--hidden", metavar="N,N", text="Units of each hidden layer, as 4,4; none for no layer.")
+]
+ActivationName = Annotated[
+    str, _option(_NETWORK, "--activation", metavar="SPEC", text="Of the hidden layers; identity means none.")
+]
+OutputName = Annotated[
+    str | None,
+    _option(
+        _NETWORK,
+        "--output",
+        metavar="SPEC",
+        text="Of the output layer \\[default: sigmoid for two classes, softmax for more, identity for numbers]",
+    ),
+]
+WeightInit = Annotated[
+    str | None,
+    _option(
+        _NETWORK,
+        "--weight-init",
+        metavar="SPEC",
+        text="Initial weights, e.g. normal(1.0) \\[default: he_normal for the relu family, else glorot_uniform]",
+    ),
+]
+BiasInit = Annotated[str, _option(_NETWORK, "--bias-init", metavar="SPEC", text="Initial biases.")]
+NoBias = Annotated[bool, _option(_NETWORK, "--no-bias", text="Leave the biases out.")]
+DropoutRate = Annotated[
+    float, _option(_NETWORK, "--dropout", metavar="RATE", text="Share of hidden units dropped in each step, below 1.")
+]
+L1 = Annotated[float, _option(_NETWORK, "--l1", metavar="X", text="Penalty X sum |w| added to the loss.")]
+L2 = Annotated[float, _option(_NETWORK, "--l2", metavar="X", text="Penalty X/2 sum w^2 added to the loss.")]
+Normalize = Annotated[
+    bool, _option(_NETWORK, "--normalize", text="Standardise hidden pre-activations over each batch.")
+]
+
+LossName = Annotated[
+    str, _option(_TRAINING, "--loss", metavar="SPEC", text="What is minimised; mse(reduction=sum) sums over the batch.")
+]
+OptimizerName = Annotated[
+    str, _option(_TRAINING, "--optimizer", metavar="SPEC", text="The step rule, e.g. momentum(0.9).")
+]
+Rates = Annotated[
+    str,
+    _option(
+        _TRAINING, "--lr", metavar="X[,X]", text="Learning rate, above 0; several (0.3,0.1) are trained side by side."
+    ),
+]
+ScheduleName = Annotated[
+    str, _option(_TRAINING, "--schedule", metavar="SPEC", text="How the rate changes, e.g. step(500, 0.5).")
+]
+Batch = Annotated[
+    str, _option(_TRAINING, "--batch", metavar="full|N", text="Samples per step: full, or N (1: single samples).")
+]
+Epochs = Annotated[
+    int, _option(_TRAINING, "--epochs", metavar="N", text="Passes over the data at most; 0 only measures.")
+]
+Stop = Annotated[
+    list[str] | None,
+    _option(
+        _TRAINING,
+        "--stop",
+        metavar="RULE",
+        text="Stop early, e.g. 'loss_below(0.001, times=3)'; repeatable, the first that holds wins.",
+    ),
+]
+NoShuffle = Annotated[bool, _option(_TRAINING, "--no-shuffle", text="Keep the samples in their order in every epoch.")]
+ClipNorm = Annotated[
+    float | None, _option(_TRAINING, "--clip-norm", metavar="X", text="Largest norm of the gradient, above 0.")
+]
+ClipValue = Annotated[
+    float | None, _option(_TRAINING, "--clip-value", metavar="X", text="Largest entry of the gradient, above 0.")
+]
+Dtype = Annotated[str, _option(_TRAINING, "--dtype", metavar="TYPE", text="float64 or float32.")]
+EngineName = Annotated[str, _option(_TRAINING, "--engine", metavar="NAME", text="auto or reference.")]
+
+Seeds = Annotated[
+    int | None,
+    _option(_JUDGING, "--seeds", metavar="N", text="How many networks, from the seeds 0 to N-1 \\[default: 10]"),
+]
+SeedList = Annotated[
+    str | None, _option(_JUDGING, "--seed-list", metavar="LIST", text="Which seeds instead, as 3,7,10-19.")
+]
+ShowSeed = Annotated[
+    int | None,
+    _option(_JUDGING, "--show-seed", metavar="K", text="The seed whose predictions are printed \\[default: the first]"),
+]
+Success = Annotated[
+    str | None,
+    _option(
+        _JUDGING,
+        "--success",
+        metavar="RULE",
+        text="What counts as success: 'accuracy>=1.0', 'loss<=0.01', or converged (a stopping rule held) \\[default: "
+        "converged if --stop can converge, else validation_accuracy>=0.95 or accuracy>=0.99]",
+    ),
+]
+Metric = Annotated[
+    list[str] | None,
+    _option(_JUDGING, "--metric", metavar="SPEC", text="Measure this too, e.g. 'tolerance_accuracy(0.1)'; repeatable."),
+]
+
+LogEvery = Annotated[
+    int | None,
+    _option(_OUTPUT, "--log-every", metavar="N", text="Epochs between two printed lines \\[default: about ten lines]"),
+]
+Window = Annotated[
+    int,
+    _option(_OUTPUT, "--window", metavar="N", text="Also keep and draw the mean loss of every N steps; 0 for none."),
+]
+Out = Annotated[str, _option(_OUTPUT, "--out", metavar="DIR", text="Where the run and its pictures are saved.")]
+NoPictures = Annotated[bool, _option(_OUTPUT, "--no-pictures", text="Draw nothing: saves a second or two.")]
+Quiet = Annotated[bool, _option(_OUTPUT, "--quiet", "-q", text=QUIET)]
+Json = Annotated[bool, _option(_OUTPUT, "--json", text=JSON)]
