@@ -104,6 +104,8 @@ class Figure(Checked):
     reported : str
         As the report prints it, so that its last digit is known; ``"nan"`` is a legitimate report. Shares of samples
         are written as per cent.
+    give_or_take : float or None
+        For a number given roughly ("near 500"): what it may be off; otherwise half a unit of its last digit.
     runs : int
         The report's number is a mean over so many runs.
     cannot_occur : str or None
@@ -113,6 +115,7 @@ class Figure(Checked):
     cell: Selector = Field(default_factory=dict)
     quantity: str
     reported: str
+    give_or_take: float | None = Field(default=None, ge=0)
     runs: int = Field(default=1, ge=1, le=1000)
     cannot_occur: str | None = None
 
@@ -137,7 +140,9 @@ class Figure(Checked):
 
     @property
     def tolerance(self) -> float:
-        """Half a unit of the last digit: what rounding can have changed."""
+        """What the number may be off: half a unit of its last digit, or what the recipe grants."""
+        if self.give_or_take is not None:
+            return self.give_or_take
         exponent = Decimal(self.reported).as_tuple().exponent
         return 0.5 * 10.0**exponent if isinstance(exponent, int) and abs(exponent) < 300 else 0.0
 
