@@ -112,7 +112,9 @@ def _validate(table: dict[str, Any], file: str) -> Recipe:
     try:
         return Recipe.model_validate(table)
     except pydantic.ValidationError as error:
-        raise RecipeError(f"{file}: {_complaint(error.errors(include_url=False)[0])}") from None
+        # a misspelt key is both unknown and missing: the former says more
+        first = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")[0]
+        raise RecipeError(f"{file}: {_complaint(first)}") from None
     except (OverflowError, RecursionError) as error:
         raise RecipeError(f"{file}: {one_line(error)}") from None
 
@@ -129,7 +131,8 @@ def _complaint(error: Any) -> str:
     if error["type"] == "missing":
         return f"{path}: this key is needed"
     message = str(error["msg"]).removeprefix("Value error, ")
-    value = "" if error["type"] == "value_error" else f" = {one_line(repr(error.get('input')))}"
+    given = error.get("input")
+    value = "" if isinstance(given, Mapping | list) else f" = {one_line(repr(given))}"
     return f"{path or 'recipe'}{value}: {one_line(message, 200)}"
 
 
@@ -172,7 +175,7 @@ def _try_parts(recipe: Recipe, file: str) -> None:
     """Build the base with each setting alone, so that the message names the key that fails."""
     base = base_settings(recipe)
     _try_build({"data.source": base["data.source"]}, "data.source", base["data.source"], file)
-    plain: dict[str, Any] = {"data.source": base["data.source"]}
+    plain: dict[str, Any] = {"data.source": base["data.source"], "network.hidden": [1]}
     for path, key, value in _every_setting(recipe):
         _try_build(plain | {key: value}, path, value, file)
 
