@@ -26,6 +26,10 @@ These exist, with their values and defaults:
 INDENT, WIDTH = 18, 77
 
 
+class CtrlCError(Exception):
+    """Ctrl-C, on its way to the exit status 130."""
+
+
 class Command(TyperCommand):
     """A command whose epilog is made when its help is asked for: listing every part costs imports."""
 
@@ -35,6 +39,13 @@ class Command(TyperCommand):
     def telling(cls, epilog: Callable[[], str]) -> type[Command]:
         """Return the command class with an epilog."""
         return type("TellingCommand", (cls,), {"make_epilog": staticmethod(epilog)})
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Typer would end in silence on Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise CtrlCError from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Make the epilog, then print the help."""

@@ -13,7 +13,6 @@ from chainrule.cli._options import naming, parse_path
 from chainrule.cli._predictions import Predictions, outputs_of
 from chainrule.cli._request import load_source
 from chainrule.cli._saved import classes_of, task_of
-from chainrule.data import load_table, table_inputs
 from chainrule.data.columns import Column, read_columns
 from chainrule.data.tables import is_table, parse_table_spec
 from chainrule.errors import ConfigError, DataError, ShapeError, one_line, unknown_name
@@ -48,21 +47,24 @@ def ask(question: Question) -> Predictions:
     classes = classes_of(question.runs)
     task = task_of(question.members[0], classes)
     if is_table(question.data):
-        X, truth = _from_table(question, task, classes)
+        inputs, truth = _from_table(question, task, classes)
     else:
         if question.target is not None:
             raise ConfigError("--target: only a table has columns")
         seed = question.members[0].seed if question.data_seed is None else question.data_seed
         with naming("--data-seed"):
             dataset = load_source(question.data, question.data_dir, None).draw(seed)
-        X, truth = dataset.X, dataset.y
+        inputs, truth = [dataset.X], dataset.y
         same = dataset.task == task and dataset.n_outputs == question.members[0].member.network.output_shape[-1]
         truth, classes = (truth, classes or dataset.classes) if same else (None, classes)
-    _check_shape(X, question)
-    outputs = np.stack([outputs_of(run, X) for run in question.members])
+    # Each network standardises a table as its own training rows were: one set of inputs a network.
+    for X in inputs:
+        _check_shape(X, question)
+    pairs = zip(question.members, inputs * (len(question.members) // len(inputs)), strict=True)
+    outputs = np.stack([outputs_of(run, X) for run, X in pairs])
     several = len(outputs) > 1
     return Predictions(
-        X,
+        inputs[0],
         outputs.mean(axis=0),
         task,
         classes,
@@ -83,29 +85,24 @@ def _check_shape(X: Array, question: Question) -> None:
         )
 
 
-def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tuple[Array, Truth]:
-    """Read a table as inputs, and truth if its target column is there."""
+def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tuple[list[Array], Truth]:
+    """Read a table as the inputs of all networks (or of each one), and truth if its target column is there."""
     with naming("--data"):
         path, options = parse_table_spec(question.data)
-        place = _place(path, question.data_dir)
-        encoding = str(options.get("encoding", "utf-8-sig"))
-        columns = read_columns(place, encoding)
+        columns = read_columns(_place(path, question.data_dir), str(options.get("encoding", "utf-8-sig")))
+    with naming(f"--data: table '{one_line(path)}'"):
         names = [column.name for column in columns]
         target = question.target or options.get("target")
         if target is not None and target not in names:
             raise ConfigError(unknown_name("target column", target, names))
-        fitted = question.members[0].preprocessing
-        if fitted is None:
-            return _numbers(columns, target), _truth(columns, target, task, classes)
-        X = table_inputs(place, fitted, encoding)
-        target = target or parse_table_spec(question.runs.source)[1].get("target")
-        if target not in names:
-            return X, None
-        known = task if task == "regression" or classes else None
-        if known is None:
-            return X, None
-        dataset = load_table(place, target, task=known, encoding=encoding, preprocess=fitted, classes=classes)  # type: ignore[arg-type]
-        return X, dataset.dataset.y
+        fitted = [run.preprocessing for run in question.members if run.preprocessing is not None]
+        if not fitted:
+            inputs = [_numbers(columns, target)]
+        else:
+            raw = fitted[0].schema.encode(columns)  # the columns are the same for all; their statistics are not
+            inputs = [preprocessing.transform(raw) for preprocessing in fitted]
+            target = target or parse_table_spec(question.runs.source)[1].get("target")
+        return inputs, _truth(columns, target, task, classes)
 
 
 def _place(path: str, data_dir: str | None) -> Path:
@@ -129,7 +126,7 @@ def _numbers(columns: list[Column], target: str | None) -> Array:
 def _truth(columns: list[Column], target: str | None, task: str, classes: tuple[str, ...]) -> Truth:
     """Return the target column as class numbers or values."""
     column = next((column for column in columns if column.name == target), None)
-    if column is None:
+    if column is None or (task != "regression" and not classes):
         return None
     if column.missing.any():
         raise DataError(f"target column '{one_line(column.name)}' has missing values")

@@ -10,8 +10,8 @@ from chainrule.cli._console import Output, table
 from chainrule.cli._pictures import boundary_figure, curve_figures, truth_figure, window_figure, write_pictures
 from chainrule.cli._predictions import chosen_part
 from chainrule.cli._print_run import short, show_finals, show_settings, show_verdict, written
-from chainrule.cli._request import PRINTED_LINES, nice_step
 from chainrule.cli._saved import classes_of, source_of, task_of
+from chainrule.cli._settings import PRINTED_LINES, nice_step
 from chainrule.cli._success import SuccessRule
 from chainrule.cli._summary import RateSummary, by_rate, summarize
 from chainrule.cli._training import parts_of

@@ -17,7 +17,7 @@ import typer
 
 from chainrule.cli import check, data, lab, predict, show, train, version
 from chainrule.cli._console import Output, error_line
-from chainrule.cli._help import Group
+from chainrule.cli._help import CtrlCError, Group
 from chainrule.errors import ChainruleError, one_line, unknown_name
 
 OK, FAILED, USER_ERROR, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         error_line(str(error))
     except _AnyTyperError as error:
         error_line(_usage_message(error, arguments))
-    except (KeyboardInterrupt, typer.Abort):
+    except (CtrlCError, KeyboardInterrupt, typer.Abort):
         error_line("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
@@ -137,7 +137,7 @@ def _usage_message(error: Any, arguments: Sequence[str]) -> str:
 
 def _typed(name: str, arguments: Sequence[str]) -> str:
     """Say what was typed for an option, if it can be found."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in reversed(list(zip(arguments, [*arguments[1:], ""], strict=True))):
         if word == name:
             return f", got '{one_line(following)}'"
         if word.startswith(f"{name}="):

@@ -1,0 +1,153 @@
+"""The options of `chainrule train` that make up a setting: network, training, and how often it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule import nn, optim
+from chainrule.cli._options import naming, parse_batch, parse_hidden
+from chainrule.errors import ConfigError
+from chainrule.metrics import metric
+from chainrule.nn import Network, mlp
+from chainrule.population import TrainingConfig
+
+PRINTED_LINES = 10
+CURVE_POINTS = (200, 2000)  # points kept of a history, at least and at most
+HISTORY_VALUES = 100_000  # points kept of all histories together, roughly
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options as they were typed; the command's help says what each means."""
+
+    validation: float
+    test: float
+    stratify: bool
+    class_weight: str | None
+    hidden: str
+    activation: str
+    output: str | None
+    weight_init: str | None
+    bias_init: str
+    no_bias: bool
+    dropout: float
+    l1: float
+    l2: float
+    normalize: bool
+    loss: str
+    optimizer: str
+    lr: str
+    schedule: str
+    batch: str
+    epochs: int
+    stop: list[str] | None
+    no_shuffle: bool
+    clip_norm: float | None
+    clip_value: float | None
+    dtype: str
+    metric: list[str] | None
+    window: int
+
+
+def build_network(settings: Settings) -> Network:
+    """Build the network, naming the option at fault."""
+    hidden = parse_hidden(settings.hidden)
+    for option, lookup, spec in (
+        ("--activation", nn.activation, settings.activation),
+        ("--output", nn.activation, settings.output),
+        ("--weight-init", nn.initializer, settings.weight_init),
+        ("--bias-init", nn.initializer, settings.bias_init),
+    ):
+        if spec is not None:
+            _named(option, lookup, spec)
+    with naming("--l1"):
+        nn.Dense(1, l1=settings.l1)
+    with naming("--l2"):
+        nn.Dense(1, l2=settings.l2)
+    with naming("--dropout"):
+        nn.Dropout(settings.dropout)
+    return mlp(
+        hidden,
+        settings.activation,
+        settings.output,
+        bias=not settings.no_bias,
+        weight_init=settings.weight_init,
+        bias_init=settings.bias_init,
+        l1=settings.l1,
+        l2=settings.l2,
+        dropout=settings.dropout,
+        normalize=settings.normalize,
+    )
+
+
+def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:
+    """Build the training configuration, naming the option at fault."""
+    for option, lookup, specs in (
+        ("--loss", nn.loss, [settings.loss]),
+        ("--optimizer", optim.optimizer, [settings.optimizer]),
+        ("--schedule", optim.schedule, [settings.schedule]),
+        ("--stop", optim.stopping_rule, settings.stop or []),
+        ("--metric", metric, settings.metric or []),
+    ):
+        for spec in specs:
+            _named(option, lookup, spec)
+    base = TrainingConfig(
+        loss=settings.loss,
+        optimizer=settings.optimizer,
+        schedule=settings.schedule,
+        stopping=tuple(settings.stop or ()),
+        metrics=tuple(dict.fromkeys(settings.metric or ())),
+        stratify=settings.stratify,
+        shuffle=not settings.no_shuffle,
+    )
+    checked: list[tuple[str, dict[str, Any]]] = [("--lr", {"learning_rate": rate}) for rate in reversed(rates)]
+    checked += [
+        ("--batch", {"batch_size": parse_batch(settings.batch)}),
+        ("--epochs", {"epochs": settings.epochs}),
+        ("--clip-norm", {"clip_norm": settings.clip_norm}),
+        ("--clip-value", {"clip_value": settings.clip_value}),
+        ("--validation", {"validation": settings.validation}),
+        ("--test", {"test": settings.test}),
+        ("--dtype", {"dtype": settings.dtype}),
+        ("--class-weight", {"class_weight": settings.class_weight}),
+        ("--window", {"window": settings.window}),
+    ]
+    for option, change in checked:
+        with naming(option):
+            base = base.replace(**change)
+    return base
+
+
+def printed_every(log_every: int | None, epochs: int) -> int:
+    """Return the epochs between two printed lines: those asked for, or a round number that gives about ten lines."""
+    if log_every is None:
+        return nice_step(epochs, PRINTED_LINES)
+    if log_every < 1:
+        raise ConfigError(f"--log-every: a whole number of epochs of at least 1, got {log_every}")
+    return log_every
+
+
+def nice_step(length: int, lines: int) -> int:
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that cuts `length` into at most `lines` steps."""
+    size = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * size * lines >= length:
+                return factor * size
+        size *= 10
+
+
+def kept_every(print_every: int, epochs: int, members: int) -> int:
+    """Return how many epochs lie between two kept ones: a divisor of `print_every` that keeps curves short enough."""
+    low, high = CURVE_POINTS
+    wanted = epochs / min(max(HISTORY_VALUES // members, low), high)
+    divisors = [d for d in range(1, min(print_every, 100_000) + 1) if print_every % d == 0 and d >= wanted]
+    return divisors[0] if divisors else print_every
+
+
+def _named(option: str, lookup: Callable[[Any], Any], value: Any) -> Any:
+    """Look a value up; an error names the option."""
+    with naming(option):
+        return lookup(value)
