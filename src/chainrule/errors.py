@@ -14,7 +14,7 @@ The command line prints that line and exits with status 2; a traceback is always
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class ChainruleError(Exception):
@@ -59,12 +59,25 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
         One line, ready to be an error message.
     """
     names = sorted(allowed)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(one_line(name).lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown {kind} '{one_line(name)}'{hint} (known: {', '.join(names)})"
 
 
 def one_line(value: object, limit: int = 80) -> str:
     """Show a user's value in an error message: on one line, printable and not endless."""
-    text = "".join(c if c.isprintable() else " " for c in str(value))
+    return _flat(str, value, limit)
+
+
+def show(value: object, limit: int = 80) -> str:
+    """Show a user's value as Python writes it, on one line: ``'text'`` and ``1.0`` stay told apart."""
+    return _flat(repr, value, limit)
+
+
+def _flat(write: Callable[[object], str], value: object, limit: int) -> str:
+    try:
+        text = write(value)
+    except Exception:  # whole numbers of more than 4,300 digits, and objects that cannot write themselves
+        text = f"<{type(value).__name__}>"
+    text = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -27,19 +27,28 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     """
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _reserve(path)
         temporary.chmod(0o666 & ~_umask())
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from None
+        raise RunError(f"cannot write {one_line(path, 200)}: {one_line(error.strerror or error)}") from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def _reserve(path: Path) -> Path:
+    """Make the folder, and an empty file of a name of its own in it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Only the start of the name: one that is just short enough must not become too long.
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+    except ValueError as error:  # a zero byte, or a character that the file system cannot write
+        raise OSError(f"no file can have this name ({error})") from None
+    os.close(handle)
+    return Path(name)
 
 
 def write_text(path: Path, text: str) -> Path:

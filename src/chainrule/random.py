@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from chainrule.errors import ConfigError, one_line
+from chainrule.errors import ConfigError, show
 
 StreamName = Literal["init", "data", "split", "order", "dropout", "noise", "bootstrap"]
 
@@ -27,7 +27,7 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
     Parameters
     ----------
     seed : int
-        Any integer, 0 or larger.
+        Any whole number from 0 to 2**63 - 1 (so that every table format can hold it).
     name : str
         The purpose: ``init``, ``data``, ``split``, ``order``, ``dropout``, ``noise`` or ``bootstrap``.
 
@@ -39,18 +39,20 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
     Raises
     ------
     ConfigError
-        If `seed` is not an integer of at least 0.
+        If `seed` is no such number.
     """
     digest = hashlib.blake2b(f"{check_seed(seed)}/{name}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
 def check_seed(seed: object) -> int:
-    """Return `seed` as an int of at least 0, or raise `ConfigError`."""
+    """Return `seed` as an int from 0 to 2**63 - 1, or raise `ConfigError`."""
     try:
         number = operator.index(seed)  # type: ignore[arg-type]
     except TypeError:
         number = -1
     if number < 0 or isinstance(seed, bool):
-        raise ConfigError(f"a seed is a whole number of at least 0, got {one_line(repr(seed))}")
+        raise ConfigError(f"a seed is a whole number of at least 0, got {show(seed)}")
+    if number >= 2**63:
+        raise ConfigError("a seed is a whole number below 2**63 (9.2e18), got a larger one")
     return number

@@ -12,10 +12,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import math
+import operator
+import warnings
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from chainrule.errors import ConfigError, one_line, unknown_name
+from chainrule.errors import ConfigError, one_line, show, unknown_name
 
 T = TypeVar("T")
 Value = float | int | str | bool | None
@@ -37,14 +39,16 @@ def parse_spec(text: str, kind: str) -> tuple[str, list[Value], dict[str, Value]
         If the text is not of that form.
     """
     try:
-        node = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # text that Python only warns of, such as '\\d', is not of that form either
+            node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.Name):
             return node.id, [], {}
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             named = {k.arg: _value(k.value) for k in node.keywords if k.arg is not None}
             if len(named) == len(node.keywords):
                 return node.func.id, [_value(a) for a in node.args], named
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError, Warning):
         pass
     raise ConfigError(f"cannot read {kind} '{one_line(text)}': write name or name(1.5, key=value)")
 
@@ -54,6 +58,11 @@ def _value(node: ast.expr) -> Value:
     words: dict[str, Value] = {"true": True, "false": False, "none": None, "inf": math.inf, "nan": math.nan}
     if isinstance(node, ast.Name):
         return words.get(node.id.lower(), node.id)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _value(node.operand)
+        if isinstance(number, float | int) and not isinstance(number, bool):
+            return -number  # so that -inf, which is no literal, is a number too
+        raise ValueError("not a number")
     value = ast.literal_eval(node)
     if value is None or isinstance(value, float | int | str):
         return value
@@ -78,7 +87,7 @@ def build(registry: Mapping[str, type[T]], text: str, kind: str) -> T:
         For an unknown name (with the nearest known one), unknown or missing values, or values out of range.
     """
     if not isinstance(text, str):
-        raise ConfigError(f"{kind} must be text such as '{next(iter(registry))}', got {one_line(repr(text))}")
+        raise ConfigError(f"{kind} must be text such as '{next(iter(registry))}', got {show(text)}")
     name, positional, named = parse_spec(text, kind)
     if name not in registry:
         raise ConfigError(unknown_name(kind, name, registry))
@@ -98,24 +107,32 @@ def build(registry: Mapping[str, type[T]], text: str, kind: str) -> T:
         if needed and f.name not in values:
             raise ConfigError(f"{kind} '{name}' needs a value for '{f.name}': write {name}({f.name}=...)")
         if f.name in values:
-            _check_type(f, values[f.name], f"{kind} '{one_line(text)}'")
+            values[f.name] = _typed(f, values[f.name], f"{kind} '{one_line(text)}'")
     part: T = cls(**values)
     return part
 
 
-def _check_type(f: dataclasses.Field[Any], value: Value, where: str) -> None:
-    """Refuse a word for a number and the like; annotations are text because of `from __future__`."""
-    allowed = {word.strip() for word in str(f.type).split("|")}
+def _allowed(f: dataclasses.Field[Any]) -> set[str]:
+    """Return the names of the types of a field; annotations are text because of `from __future__`."""
+    return {word.strip() for word in str(f.type).split("|")}
+
+
+def _typed(f: dataclasses.Field[Any], value: Value, where: str) -> Value:
+    """Return a value in its field's type (1 is 1.0 for a float); refuse a word for a number and the like."""
+    allowed = _allowed(f)
     names = {"bool": bool, "int": int, "str": str}
     if value is None and "None" in allowed:
-        return
-    if "float" in allowed and isinstance(value, float | int) and not isinstance(value, bool):
-        return
+        return value
     if any(type(value) is names[a] for a in allowed & names.keys()):
-        return
+        return value
+    if "float" in allowed and isinstance(value, float | int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{where}: '{f.name}' is too large, got {show(value)}") from None
     if not allowed & {"float", "bool", "int", "str"} and isinstance(value, str):
-        return  # a Literal: the part itself checks the word
-    raise ConfigError(f"{where}: '{f.name}' must be {f.type}, got {one_line(repr(value))}")
+        return value  # a Literal: the part itself checks the word
+    raise ConfigError(f"{where}: '{f.name}' must be {f.type}, got {show(value)}")
 
 
 def spec_of(part: Any) -> str:
@@ -127,13 +144,22 @@ def spec_of(part: Any) -> str:
     for f in dataclasses.fields(part):
         value = getattr(part, f.name)
         if f.init and (f.default is dataclasses.MISSING or value != f.default):
-            values.append(f"{f.name}={_text(value)}")
+            values.append(f"{f.name}={_text(value, _allowed(f))}")
     return f"{part.name}({', '.join(values)})" if values else str(part.name)
 
 
-def _text(value: Value) -> str:
-    """Write a value so that `parse_spec` reads the same value back."""
-    return repr(value).lower() if value is None or isinstance(value, bool) else repr(value)
+def _text(value: Value, allowed: set[str]) -> str:
+    """Write a value so that `parse_spec` reads the same value back, and equal values are written alike.
+
+    A part made in Python may hold 1 or a NumPy scalar where a spec would have given 1.0.
+    """
+    if value is None or isinstance(value, bool):
+        return repr(value).lower()
+    if isinstance(value, str):
+        return repr(str(value))
+    if "int" in allowed and hasattr(value, "__index__"):
+        return repr(operator.index(value))
+    return repr(float(value))
 
 
 def require(condition: bool, message: str) -> None:
