@@ -1,22 +1,18 @@
-"""What is to be trained: settings, members, and the cohorts an engine trains together.
+"""What is to be trained: settings and members.
 
-A *member* is one network in training: a setting and a seed. A *population* is any list of members. An
-engine trains a *cohort*: members that share everything but their learning rate and their seed, so that
-their weights stack into one array with a leading member axis.
+A *member* is one network in training: a setting and a seed. A *population* is any list of members.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.data import DataSource, Split, split
-from chainrule.errors import ConfigError, one_line, unknown_name
+from chainrule.errors import ConfigError, show, unknown_name
 from chainrule.metrics import metric
 from chainrule.nn import Network, loss
 from chainrule.optim import optimizer, schedule, stopping_rule
@@ -24,6 +20,9 @@ from chainrule.random import check_seed
 from chainrule.spec import require, spec_of
 
 DTYPES = ("float64", "float32")
+MOST = 10**9  # the largest count (epochs, steps, samples) that is no slip
+MOST_SEEDS = 10**6
+LARGEST = 1e300  # numbers of a setting stay below it, so that products with them do not overflow at once
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ class TrainingConfig:
     epochs : int
         Passes over the training set at most; 0 only evaluates the initial weights.
     stopping : tuple of str
-        Stopping rules; the first that holds ends the member.
+        Stopping rules; the first that holds ends the member. If one of them is ``patience`` (one at most may be),
+        a member ends with its best weights, unless a rule that means success ended it.
     clip_norm, clip_value : float or None
         Bounds on the gradient's norm per member, or on each of its entries.
     validation, test : float
@@ -56,7 +56,8 @@ class TrainingConfig:
     metrics : tuple of str
         Metrics beside the loss; empty means the usual ones of the task.
     log_every : int
-        Epochs between two rows of the history. The first and the last epoch are always kept.
+        Epochs between two rows of the history. The first and the last epoch are always kept. Training and
+        stopping do not depend on it.
     dtype : str
         ``float64`` or ``float32``.
     class_weight : str or None
@@ -87,40 +88,51 @@ class TrainingConfig:
     window: int = 0
 
     def __post_init__(self) -> None:
-        for name, lookup in (("loss", loss), ("optimizer", optimizer), ("schedule", schedule)):
-            object.__setattr__(self, name, spec_of(lookup(getattr(self, name))))
-        for name, rule in (("stopping", stopping_rule), ("metrics", metric)):
-            given = getattr(self, name)
-            parts = (given,) if isinstance(given, str) else tuple(given)
-            object.__setattr__(self, name, tuple(spec_of(rule(part)) for part in parts))
-        _check_number("learning_rate", self.learning_rate, 0.0, math.inf, open_low=True, open_high=True)
+        """Check every value, and keep specs and numbers in one canonical form."""
+        values: dict[str, Any] = {
+            "loss": spec_of(loss(self.loss)),
+            "optimizer": spec_of(optimizer(self.optimizer)),
+            "schedule": spec_of(schedule(self.schedule)),
+            "stopping": tuple(spec_of(stopping_rule(part)) for part in _listed(self.stopping)),
+            "metrics": tuple(spec_of(metric(part)) for part in _listed(self.metrics)),
+            "learning_rate": _number("learning_rate", self.learning_rate, above=0.0),
+            "epochs": _count("epochs", self.epochs, 0),
+            "log_every": _count("log_every", self.log_every, 1),
+            "window": _count("window", self.window, 0),
+        }
+        if not (isinstance(self.batch_size, str) and self.batch_size == "full"):
+            values["batch_size"] = _count("batch_size", self.batch_size, 1, or_else=" or 'full'")
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
-                _check_number(name, getattr(self, name), 0.0, math.inf, open_low=True)
+                values[name] = _number(name, getattr(self, name), above=0.0)
         for name in ("validation", "test"):
-            _check_number(name, getattr(self, name), 0.0, 1.0, open_high=True)
-        require(
-            self.validation + self.test < 1.0,
-            f"validation + test must stay below 1, got {self.validation:g} + {self.test:g}",
-        )
-        _check_count("epochs", self.epochs, 0)
-        _check_count("log_every", self.log_every, 1)
-        _check_count("window", self.window, 0)
-        if self.batch_size != "full":
-            _check_count("batch_size", self.batch_size, 1, or_else=" or 'full'")
+            values[name] = _number(name, getattr(self, name), low=0.0, below=1.0)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check_words()
+
+    def _check_words(self) -> None:
+        """Refuse truth values and words that are none of those allowed, and parts that contradict each other."""
         for name in ("stratify", "shuffle"):
-            require(isinstance(getattr(self, name), bool), f"{name} must be true or false")
-        require(self.dtype in DTYPES, unknown_name("dtype", str(self.dtype), DTYPES))
-        require(
-            self.class_weight in (None, "balanced"),
-            f"class_weight must be 'balanced' or nothing, got '{one_line(self.class_weight)}'",
-        )
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be true or false, got {show(getattr(self, name))}")
+        if not (isinstance(self.dtype, str) and self.dtype in DTYPES):
+            raise ConfigError(unknown_name("dtype", str(self.dtype), DTYPES))
+        if self.class_weight is not None and not (
+            isinstance(self.class_weight, str) and self.class_weight == "balanced"
+        ):
+            raise ConfigError(f"class_weight must be 'balanced' or nothing, got {show(self.class_weight)}")
+        if self.validation + self.test >= 1.0:
+            raise ConfigError(f"validation + test must stay below 1, got {self.validation:g} + {self.test:g}")
+        if sum(stopping_rule(spec).restore_best for spec in self.stopping) > 1:
+            raise ConfigError("stopping: two rules would restore their best weights; keep one patience rule")
 
     def replace(self, **changes: Any) -> TrainingConfig:
         """Return a copy with some fields changed; an unknown field raises `ConfigError`."""
         known = [f.name for f in dataclasses.fields(self)]
         for name in changes:
-            require(name in known, unknown_name("training setting", name, known))
+            if name not in known:
+                raise ConfigError(unknown_name("training setting", name, known))
         return dataclasses.replace(self, **changes)
 
     def describe(self) -> dict[str, Any]:
@@ -133,24 +145,28 @@ class TrainingConfig:
         return cls().replace(**description)
 
 
-def _check_number(
-    name: str, value: object, low: float, high: float, *, open_low: bool = False, open_high: bool = False
-) -> None:
-    """Refuse anything but a real number inside the range, naming the range."""
-    inside = (
-        isinstance(value, int | float | np.number)
-        and not isinstance(value, bool)
-        and (low < value if open_low else low <= value)
-        and (value < high if open_high else value <= high)
-    )
-    shown = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-    require(bool(inside), f"{name} must be a number in {shown}, got {one_line(repr(value))}")
+def _listed(parts: Any) -> tuple[Any, ...]:
+    """Return one part or several as a tuple; whether they are parts is for their lookup to say."""
+    return tuple(parts) if isinstance(parts, Iterable) and not isinstance(parts, str) else (parts,)
 
 
-def _check_count(name: str, value: object, low: int, or_else: str = "") -> None:
-    """Refuse anything but a whole number of at least `low`."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= low
-    require(bool(whole), f"{name} must be a whole number of at least {low}{or_else}, got {one_line(repr(value))}")
+def _number(name: str, value: object, low: float | None = None, above: float = 0.0, below: float = LARGEST) -> float:
+    """Return a number as a float: at least `low`, or else greater than `above`, and less than `below`."""
+    value = value.item() if isinstance(value, np.integer | np.floating) else value  # float32 compares in float32
+    real = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
+    inside = real and (above < value if low is None else low <= value) and value < below  # type: ignore[operator]
+    if not inside:
+        start = f"({above:g}" if low is None else f"[{low:g}"
+        raise ConfigError(f"{name} must be a number in {start}, {below:g}), got {show(value)}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _count(name: str, value: object, low: int, or_else: str = "") -> int:
+    """Return a whole number from `low` to `MOST` as an int."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= MOST
+    if not whole:
+        raise ConfigError(f"{name} must be a whole number from {low} to {MOST:,}{or_else}, got {show(value)}")
+    return int(value)  # type: ignore[call-overload,no-any-return]
 
 
 @dataclass(frozen=True)
@@ -161,46 +177,12 @@ class Member:
     config: TrainingConfig
     seed: int
 
-
-@dataclass(frozen=True)
-class Cohort:
-    """Members that share everything but learning rate and seed, with the data each of them sees.
-
-    Attributes
-    ----------
-    network : Network
-        Bound: its input and output fit the data.
-    config : TrainingConfig
-        Shared by all members, except for ``learning_rate``, which is in `learning_rates`.
-    seeds : tuple of int
-        One per member.
-    learning_rates : ndarray (m,)
-        One per member.
-    splits : tuple of Split
-        The data of each member; members that see equal data hold the same object.
-    """
-
-    network: Network
-    config: TrainingConfig
-    seeds: tuple[int, ...]
-    learning_rates: np.ndarray[Any, np.dtype[np.float64]]
-    splits: tuple[Split, ...]
-
-    def __len__(self) -> int:
-        return len(self.seeds)
-
-    def member(self, k: int) -> Member:
-        """Return member `k` with its own learning rate in its configuration."""
-        return Member(self.network, self.config.replace(learning_rate=float(self.learning_rates[k])), self.seeds[k])
-
-    def take(self, index: Sequence[int]) -> Cohort:
-        """Return the cohort of some of the members, in the order given."""
-        return dataclasses.replace(
-            self,
-            seeds=tuple(self.seeds[k] for k in index),
-            learning_rates=self.learning_rates[list(index)],
-            splits=tuple(self.splits[k] for k in index),
-        )
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise ConfigError(f"network must be a Network such as mlp([4, 4], 'sigmoid'), got {show(self.network)}")
+        if not isinstance(self.config, TrainingConfig):
+            raise ConfigError(f"config must be a TrainingConfig, got {show(self.config)}")
+        object.__setattr__(self, "seed", check_seed(self.seed))
 
 
 def parse_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
@@ -212,68 +194,12 @@ def parse_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
         For no seeds at all, a seed given twice, or anything that is not a whole number of at least 0.
     """
     if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
-        require(seeds >= 1, f"seeds must be at least 1, got {seeds}")
+        require(1 <= seeds <= MOST_SEEDS, f"seeds must be a count from 1 to {MOST_SEEDS:,}, got {show(seeds)}")
         return tuple(range(int(seeds)))
     try:
         listed = tuple(check_seed(seed) for seed in seeds)  # type: ignore[union-attr]
     except TypeError:
-        raise ConfigError(f"seeds must be a count or a list of whole numbers, got {one_line(repr(seeds))}") from None
+        raise ConfigError(f"seeds must be a count or a list of whole numbers, got {show(seeds)}") from None
     require(len(listed) > 0, "seeds is empty: give at least one")
     require(len(set(listed)) == len(listed), "a seed is given twice: the two runs would be the same run")
     return listed
-
-
-def make_cohorts(members: Sequence[Member], source: DataSource) -> list[tuple[list[int], Cohort]]:
-    """Group members into cohorts, keeping each member's place in the list.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        In any order; networks may be unbound (their input and output are inferred from the data).
-    source : DataSource
-        Where each member's seed draws its data.
-
-    Returns
-    -------
-    list of (places, Cohort)
-        `places` are the members' indices in `members`.
-    """
-    places: dict[tuple[Network, TrainingConfig], list[int]] = {}
-    for k, member in enumerate(members):
-        places.setdefault((member.network, member.config.replace(learning_rate=1.0)), []).append(k)
-    splits = _Splits(source)
-    cohorts = []
-    for (network, config), index in places.items():
-        group = tuple(splits.of(config, members[k].seed) for k in index)
-        bound = bind_to_data(network, group[0], config)
-        rates = np.array([members[k].config.learning_rate for k in index], dtype=np.float64)
-        cohort = Cohort(bound, config, tuple(members[k].seed for k in index), rates, group)
-        cohorts.append((index, cohort))
-    return cohorts
-
-
-class _Splits:
-    """The splits already made, so that members which see equal data share it.
-
-    A fixed data set that is not split looks the same to every seed; otherwise equal seeds share.
-    """
-
-    def __init__(self, source: DataSource) -> None:
-        self.source = source
-        self.made: dict[tuple[float, float, bool, int], Split] = {}
-
-    def of(self, config: TrainingConfig, seed: int) -> Split:
-        same_for_all = not self.source.varies and config.validation == 0.0 and config.test == 0.0
-        key = (config.validation, config.test, config.stratify, 0 if same_for_all else seed)
-        if key not in self.made:
-            parts = {"validation": config.validation, "test": config.test, "stratify": config.stratify}
-            self.made[key] = split(self.source.draw(key[-1]), key[-1], **parts)  # type: ignore[arg-type]
-        return self.made[key]
-
-
-def bind_to_data(network: Network, data: Split, config: TrainingConfig) -> Network:
-    """Fit a network's input and output to the data, and check that its output suits the loss."""
-    train = data.train
-    bound = network.bind(train.n_features, train.n_outputs, train.output_activation)
-    loss(config.loss).check_output(bound.output_activation)
-    return bound

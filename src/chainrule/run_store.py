@@ -8,8 +8,7 @@ which keeps the archive at a handful of entries however many runs there are.
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,16 +17,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import FittedPreprocessing
-from chainrule.errors import ChainruleError, RunError
+from chainrule.errors import RunError, one_line
 from chainrule.files import write_text, write_whole
 from chainrule.nn import Array, Network
 from chainrule.population import Member, TrainingConfig
-from chainrule.run_tables import finite_or_none
 from chainrule.runs import Divergence, Run, Runs
 
 FORMAT = 1
 FILE_NAME = "runs.npz"
-DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, ChainruleError)
 
 
 def save(runs: Runs, folder: Path) -> Path:
@@ -67,7 +64,7 @@ def _row(run: Run, setting: int) -> dict[str, Any]:
         "final": run.final,
         "divergence": asdict(run.divergence) if run.divergence else None,
         "fingerprint": run.fingerprint,
-        "seconds": finite_or_none(run.seconds),
+        "seconds": run.seconds,
         "engine": run.engine,
         "preprocessing": run.preprocessing.state() if run.preprocessing else None,
     }
@@ -110,18 +107,21 @@ def load(folder: Path) -> Runs:
     """
     path = folder / FILE_NAME if folder.is_dir() else folder
     if not path.is_file():
-        raise RunError(f"no saved run at {folder}: expected a folder with {FILE_NAME}")
+        raise RunError(f"no saved run at {one_line(folder, 200)}: expected a folder with {FILE_NAME}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(bytes(archive["json"]))
-            if header["format"] > FORMAT:
-                raise RunError(f"{path} was written by a later chainrule (format {header['format']})")
-            return _read(header, archive)
-    except DAMAGE as error:
-        if isinstance(error, RunError):
-            raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(f"{path} is damaged or no saved run: {reason}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with np.load(path, allow_pickle=False) as archive:
+                header = json.loads(bytes(archive["json"]))
+                if header["format"] > FORMAT:
+                    later = f"format {one_line(header['format'])}, this one reads up to {FORMAT}"
+                    raise RunError(f"{one_line(path, 200)} was written by a later chainrule ({later}): update it")
+                return _read(header, archive)
+    except RunError:
+        raise
+    except Exception as error:  # whatever else goes wrong here is in the bytes: zip, zlib, npy and JSON have many ways
+        reason = one_line(error) or type(error).__name__
+        raise RunError(f"{one_line(path, 200)} is damaged or no saved run: {reason}") from None
 
 
 def _read(header: dict[str, Any], archive: Any) -> Runs:
@@ -135,11 +135,13 @@ def _read(header: dict[str, Any], archive: Any) -> Runs:
     runs = []
     for row, theta, history, windows in zip(header["runs"], *parts, strict=True):
         network, config = settings[row.pop("setting")]
+        if theta["theta"].shape != (network.n_parameters,):
+            raise ValueError(f"weights of shape {theta['theta'].shape} for a network of {network.n_parameters}")
         divergence, fitted = row.pop("divergence"), row.pop("preprocessing")
         runs.append(
             Run(
                 member=Member(network, config, row.pop("seed")),
-                theta=theta["theta"],
+                theta=theta["theta"].astype(config.dtype),  # laid end to end with others they may have become float64
                 history=history,
                 windows=windows,
                 divergence=Divergence(**divergence) if divergence else None,

@@ -7,14 +7,14 @@ metrics, its history and its weights. `chainrule.run_store` writes the table to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from chainrule.data import FittedPreprocessing
-from chainrule.errors import ConfigError, ShapeError, unknown_name
+from chainrule.errors import ChainruleError, ConfigError, ShapeError, one_line, unknown_name
 from chainrule.nn import Array, Params
 from chainrule.population import Member
 
@@ -62,16 +62,19 @@ class Run:
     converged : bool
         Whether a stopping rule that means success ended the run.
     epochs : int
-        Epochs trained.
+        Epochs completed.
     final : dict of str to float
         Loss and metrics of the final weights: ``loss``, ``accuracy``, ``validation_loss``, ``test_loss``, ...
     history : dict of str to ndarray (T,)
-        ``epoch`` and, at each kept epoch, loss, metrics and learning rate. Row ``epoch = e`` describes the
-        weights after `e` epochs, so row 0 is the initial network.
+        ``epoch`` and, at each kept epoch, loss, metrics, ``learning_rate`` and ``running_loss``. Row ``epoch = e``
+        describes the weights after `e` epochs, so row 0 is the initial network; its learning rate and its running
+        loss (the mean of the step losses, with penalties and dropout) are those of the epoch just trained, so in
+        row 0 they are the base rate and NaN. A row whose loss is not finite is not kept.
     windows : dict of str to ndarray
         Means of the step loss over each window of steps (``loss``) and the learning rate at its end.
     theta : ndarray (P,)
-        All weights, flat; `params` gives them by layer.
+        All weights, flat; `params` gives them by layer. With a patience rule those of the best epoch, unless a
+        rule that means success ended the run.
     divergence : Divergence or None
         Set when the member met a non-finite value; its weights are those it had then.
     fingerprint : str
@@ -109,8 +112,23 @@ class Run:
         return self.member.network.unpack(self.theta)
 
     def predict(self, X: Array) -> Array:
-        """Return the network's outputs (n, k) for samples `X` (n, d)."""
-        return self.member.network.predict(self.params, np.asarray(X, dtype=self.theta.dtype))
+        """Return the network's outputs (n, k) for samples `X` (n, d); NaN where diverged weights give no number.
+
+        Raises
+        ------
+        ShapeError
+            If `X` holds no numbers, or does not have the network's number of features.
+        """
+        try:
+            samples = np.asarray(X)
+            if samples.dtype.kind == "c":
+                raise TypeError("complex numbers")
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                return self.member.network.predict(self.params, samples.astype(self.theta.dtype, copy=False))
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ChainruleError):
+                raise
+            raise ShapeError(f"X must be an array of numbers (n, features): {one_line(error)}") from None
 
     def to_row(self) -> dict[str, Any]:
         """Return the run as one flat row: setting, seed, outcome, final metrics."""
@@ -144,13 +162,15 @@ class Runs(Sequence[Run]):
     source : str
         The spec of the data they were trained on.
     interrupted : bool
-        Whether training was interrupted before all members had finished.
+        Whether training was interrupted by a Ctrl-C.
+    notes : tuple of str
+        What whoever trained them wants to be saved with them, such as the success rule; a line each.
     """
 
     runs: tuple[Run, ...]
     source: str = ""
     interrupted: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -191,14 +211,16 @@ class Runs(Sequence[Run]):
         values = [row.get(key) for row in rows]
         if all(value is None or isinstance(value, float) for value in values):
             return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-        return np.array(values)
+        alike = len({type(value) for value in values}) == 1
+        return np.array(values, dtype=None if alike else object)  # or NumPy would turn 10 and "full" into words
 
     def history(self, key: str) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Array]:
         """Return the kept epochs (T,) and one history value per run (n_runs, T), NaN where a run has none."""
         known = sorted({name for run in self.runs for name in run.history})
         if key not in known:
             raise ConfigError(unknown_name("history", key, known))
-        epochs = np.unique(np.concatenate([run.history["epoch"] for run in self.runs])).astype(np.int64)
+        kept = [run.history["epoch"] for run in self.runs if "epoch" in run.history]  # none: interrupted at once
+        epochs = np.unique(np.concatenate(kept)).astype(np.int64)
         table = np.full((len(self), len(epochs)), np.nan)
         for row, run in zip(table, self.runs, strict=True):
             if key in run.history:
@@ -209,6 +231,8 @@ class Runs(Sequence[Run]):
         """Return outputs for `X` (n, d): (n, k_outputs) of run `k`, or (n_runs, n, k_outputs) of all."""
         if k is not None:
             return self.runs[k].predict(X)
+        if not self.runs:
+            raise ConfigError("no runs to predict with")
         outputs = [run.predict(X) for run in self.runs]
         if len({output.shape for output in outputs}) > 1:
             shapes = sorted({output.shape for output in outputs})

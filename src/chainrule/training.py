@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from chainrule.cohorts import make_cohorts
 from chainrule.data import Dataset, DataSource, FixedSource, load
 from chainrule.engines import Progress, WholeProgress, choose
-from chainrule.errors import ChainruleError, ConfigError, ShapeError, one_line
+from chainrule.errors import ChainruleError, ConfigError, DataError, ShapeError, one_line, show
 from chainrule.nn import Network
-from chainrule.population import Member, TrainingConfig, make_cohorts, parse_seeds
+from chainrule.population import Member, TrainingConfig, parse_seeds
 from chainrule.runs import Run, Runs
+from chainrule.spec import require
 
 Data = str | Dataset | DataSource | tuple[npt.ArrayLike, npt.ArrayLike]
 
@@ -23,7 +26,7 @@ def train(
     config: TrainingConfig | None = None,
     seeds: int | Iterable[int] = 1,
     *,
-    learning_rates: Sequence[float] | None = None,
+    learning_rates: Iterable[float] | None = None,
     engine: str = "auto",
     progress: Progress | None = None,
     **settings: Any,
@@ -40,7 +43,7 @@ def train(
         How to train; defaults to ``TrainingConfig()``.
     seeds : int or iterable of int
         How many seeds (0, 1, ...), or which.
-    learning_rates : sequence of float, optional
+    learning_rates : iterable of float, optional
         Train every seed once with each of these rates, in one population; rates vary slowest in the result.
     engine : str
         ``"auto"`` or the name of an engine.
@@ -52,7 +55,8 @@ def train(
     Returns
     -------
     Runs
-        One run per member. After Ctrl-C: those that had started, with ``runs.interrupted`` set.
+        One run per member. After Ctrl-C: those that had started, with ``runs.interrupted`` set (if none had,
+        ``KeyboardInterrupt`` goes on its way).
 
     Raises
     ------
@@ -66,25 +70,35 @@ def train(
     >>> len(runs), runs[0].epochs
     (3, 10)
     """
-    if not isinstance(network, Network):
-        raise ConfigError(f"network must be a Network such as mlp([4, 4], 'sigmoid'), got {one_line(repr(network))}")
-    base = (config or TrainingConfig()).replace(**settings)
-    rates = [base.learning_rate] if learning_rates is None else list(learning_rates)
-    if not rates:
-        raise ConfigError("learning_rates is empty: give at least one, or leave it out")
-    configs = [base.replace(learning_rate=rate) for rate in rates]
-    members = [Member(network, one, seed) for one in configs for seed in parse_seeds(seeds)]
+    if not (config is None or isinstance(config, TrainingConfig)):
+        raise ConfigError(f"config must be a TrainingConfig, got {show(config)}: give its fields by name instead")
+    base = (TrainingConfig() if config is None else config).replace(**settings)
+    configs = [base.replace(learning_rate=rate) for rate in _rates(base, learning_rates)]
+    numbers = parse_seeds(seeds)
+    members = [Member(network, one, seed) for one in configs for seed in numbers]
     return train_members(members, dataset, engine=engine, progress=progress)
 
 
+def _rates(base: TrainingConfig, rates: Iterable[float] | None) -> list[float]:
+    """Return the learning rates asked for."""
+    if rates is None:
+        return [base.learning_rate]
+    if not isinstance(rates, Iterable) or isinstance(rates, str):
+        raise ConfigError(f"learning_rates must be a list of numbers, got {show(rates)}")
+    listed = [base.replace(learning_rate=rate).learning_rate for rate in rates]
+    require(len(listed) > 0, "learning_rates is empty: give at least one, or leave it out")
+    require(len(set(listed)) == len(listed), "a learning rate is given twice: the two runs would be the same run")
+    return listed
+
+
 def train_members(
-    members: Sequence[Member], dataset: Data, *, engine: str = "auto", progress: Progress | None = None
+    members: Iterable[Member], dataset: Data, *, engine: str = "auto", progress: Progress | None = None
 ) -> Runs:
     """Train any members, of any settings, on one source of data; the runs come back in the order given.
 
     Parameters
     ----------
-    members : sequence of Member
+    members : iterable of Member
         Networks may be unbound; members that share a setting are trained together.
     dataset : str, Dataset, DataSource or (X, y)
         As for `train`.
@@ -98,21 +112,26 @@ def train_members(
     Runs
         One run per member, in order.
     """
-    if not members:
-        raise ConfigError("no members to train: give at least one")
+    members = list(members)
+    require(len(members) > 0, "no members to train: give at least one")
+    for member in members:
+        require(isinstance(member, Member), f"members must be a list of Member, got {show(member)} in it")
+    require(progress is None or callable(progress), f"progress must be callable, got {show(progress)}")
     source = as_source(dataset)
     cohorts = make_cohorts(members, source)
     engines = [choose(engine, cohort) for _, cohort in cohorts]
     runs: dict[int, Run] = {}
     whole = None if progress is None else WholeProgress(progress, len(members))
+    interrupted = False
     for (places, cohort), chosen in zip(cohorts, engines, strict=True):
         trained = chosen.train(cohort, None if whole is None else whole.part(places))
-        runs.update(zip(places, trained, strict=False))
-        if any(run.stop_reason == "interrupted" for run in trained):
+        runs.update((places[k], run) for k, run in trained.runs.items())
+        interrupted = trained.interrupted
+        if interrupted:
             break
-    ordered = tuple(runs[k] for k in sorted(runs))
-    interrupted = len(runs) < len(members) or any(run.stop_reason == "interrupted" for run in ordered)
-    return Runs(ordered, source.spec, interrupted)
+    if not runs:
+        raise KeyboardInterrupt  # nothing had started: there is nothing to hand back
+    return Runs(tuple(runs[k] for k in sorted(runs)), source.spec, interrupted)
 
 
 def as_source(dataset: Data) -> DataSource:
@@ -125,14 +144,21 @@ def as_source(dataset: Data) -> DataSource:
         return FixedSource(dataset)
     if isinstance(dataset, tuple) and len(dataset) == 2:
         return FixedSource(_from_arrays(*dataset))
-    raise ConfigError(f"data must be a name, a Dataset or a pair (X, y), got {one_line(repr(dataset))}")
+    raise ConfigError(f"data must be a name, a Dataset or a pair (X, y), got {show(dataset)}")
 
 
 def _from_arrays(X: npt.ArrayLike, y: npt.ArrayLike) -> Dataset:
     """Make a data set of a user's arrays; what NumPy cannot read as arrays is a shape error."""
     try:
+        X, y = np.asarray(X), np.asarray(y)
+        for name, array in (("X", X), ("y", y)):
+            if array.dtype.kind == "c":
+                raise DataError(f"{name} holds complex numbers; give real ones")
+        if y.dtype.kind == "f" and not np.isfinite(y).all():  # as a label, NaN would be a class
+            where = ", ".join(map(str, np.argwhere(~np.isfinite(y))[0]))
+            raise DataError(f"y[{where}] is not a finite number")
         return Dataset.from_arrays(X, y)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ChainruleError):
             raise
         raise ShapeError(f"X and y must be rectangular arrays of numbers: {one_line(error)}") from None

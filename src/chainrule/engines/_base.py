@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
+from chainrule.cohorts import Cohort
 from chainrule.nn import Array
-from chainrule.population import Cohort
 from chainrule.runs import Run
 
 
@@ -50,7 +50,7 @@ class Progress(Protocol):
 
 
 class WholeProgress:
-    """Turns the progress of parts, trained one after the other, into that of the whole.
+    """Turns the progress of parts, trained one after the other to their end, into that of the whole.
 
     Parameters
     ----------
@@ -62,11 +62,13 @@ class WholeProgress:
 
     def __init__(self, progress: Progress, members: int) -> None:
         self.progress, self.members = progress, members
-        self.before = self.latest = ProgressEvent(0, 0, members, 0, 0, 0, 0.0)
+        self.latest = ProgressEvent(0, 0, members, 0, 0, 0, 0.0)
+        self.begun = 0  # members of the parts so far
 
     def part(self, places: Sequence[int]) -> Progress:
         """Return what the next part reports to; `places` are its members' numbers in the whole."""
-        self.before = before = self.latest
+        before, ended = self.latest, self.begun
+        self.begun += len(places)
 
         def heard(event: ProgressEvent) -> None:
             self.latest = replace(
@@ -75,7 +77,7 @@ class WholeProgress:
                 converged=before.converged + event.converged,
                 diverged=before.diverged + event.diverged,
                 finished=before.finished + event.finished,
-                fraction=before.fraction + event.fraction * len(places) / self.members,
+                fraction=(ended + event.fraction * len(places)) / self.members,
                 places=tuple(places[k] for k in event.places),
             )
             self.progress(self.latest)
@@ -83,16 +85,33 @@ class WholeProgress:
         return heard
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What an engine hands back.
+
+    Attributes
+    ----------
+    runs : dict of int to Run
+        By the member's place in the cohort; all members, or after Ctrl-C those that had started.
+    interrupted : bool
+        Whether a Ctrl-C came, even if it came too late to stop any member.
+    """
+
+    runs: dict[int, Run]
+    interrupted: bool = False
+
+
 class Engine(ABC):
     """Trains a cohort.
 
     An engine must
 
-    - return one `Run` per member, in the cohort's order, and never change the cohort;
+    - return one `Run` per member, and never change the cohort;
     - give member k the same weights whether it is trained alone or among others (to the last bit, or within
       a tolerance that the engine states);
     - freeze a member that meets a non-finite value, without disturbing its neighbours, and say where and why;
-    - end on `KeyboardInterrupt` by returning the members as they are, unfinished ones marked ``interrupted``;
+    - end on `KeyboardInterrupt` by returning the members as they are, unfinished ones marked ``interrupted``,
+      at whatever moment it comes; only a second one, while the first is being dealt with, may cost members;
     - draw randomness only from `chainrule.random.stream`.
     """
 
@@ -103,5 +122,5 @@ class Engine(ABC):
         """Return why this engine cannot train the cohort, or None if it can."""
 
     @abstractmethod
-    def train(self, cohort: Cohort, progress: Progress | None = None) -> list[Run]:
+    def train(self, cohort: Cohort, progress: Progress | None = None) -> Trained:
         """Train all members to their end."""

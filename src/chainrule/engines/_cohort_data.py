@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.cohorts import Cohort
 from chainrule.data import Dataset, class_weights
-from chainrule.errors import ShapeError
 from chainrule.nn import Array
-from chainrule.population import Cohort
 from chainrule.random import stream
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
@@ -52,8 +51,9 @@ class Samples:
     def batch(self, rows: Index) -> Samples:
         """Return the samples `rows` (B,) of all members, or (m, B) with rows of each member's own."""
         if rows.ndim == 1:
-            weight = None if self.weight is None else self.weight[..., rows]
-            return Samples(self.X[..., rows, :], self.Y[..., rows, :], weight, self.shared)
+            weight = None if self.weight is None else self.weight.take(rows, axis=-1)
+            # np.take, because an index among slices would lay out the result with the rows first
+            return Samples(self.X.take(rows, axis=-2), self.Y.take(rows, axis=-2), weight, self.shared)
         if self.shared:
             return Samples(self.X[rows], self.Y[rows], None if self.weight is None else self.weight[rows], False)
         member = np.arange(len(rows))[:, None]
@@ -78,10 +78,6 @@ def gather(cohort: Cohort, part: str) -> Samples | None:
     distinct = {id(dataset): dataset for dataset in present}
     if len(distinct) == 1:
         return Samples(*_arrays(present[0], cohort.config.class_weight, dtype), shared=True)
-    shapes = {dataset.X.shape for dataset in present}
-    if len(shapes) > 1:
-        first, second = sorted(shapes)[:2]
-        raise ShapeError(f"the {part} parts of two seeds differ in shape: {first} and {second}")
     made = {key: _arrays(dataset, cohort.config.class_weight, dtype) for key, dataset in distinct.items()}
     X, Y, weight = zip(*(made[id(dataset)] for dataset in present), strict=True)
     weights = None if weight[0] is None else np.stack(weight)
@@ -119,16 +115,15 @@ class Batches:
     def epoch(self, seeds: Sequence[int]) -> Iterator[Index | None]:
         """Yield the rows of each batch of one epoch: (B,) if all members share them, else (m, B).
 
-        None stands for all samples in their own order. Every seed's generator advances once per epoch,
-        whether or not its members are still in training, so a member's order never depends on others.
+        None stands for all samples in their own order. `seeds` are those of the members still in training; the
+        generator of a seed advances once for each epoch of its members, so their order never depends on others.
         """
         if self.full:
             yield None
             return
         if self.shuffle:
-            orders = {seed: rng.permutation(self.n) for seed, rng in self.generators.items()}
-            distinct = set(seeds)
-            order = orders[seeds[0]] if len(distinct) == 1 else np.stack([orders[seed] for seed in seeds])
+            orders = {seed: self.generators[seed].permutation(self.n) for seed in dict.fromkeys(seeds)}
+            order = orders[seeds[0]] if len(orders) == 1 else np.stack([orders[seed] for seed in seeds])
         else:
             order = np.arange(self.n)
         for start in range(0, self.n, self.size):

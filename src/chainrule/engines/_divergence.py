@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engines._cohort_data import gather
-from chainrule.nn import Array, Network
+from chainrule.cohorts import Cohort
+from chainrule.engines._cohort_data import Samples, gather
+from chainrule.nn import Array, Forward, Network, loss, loss_value
 from chainrule.optim import optimizer
-from chainrule.population import Cohort, TrainingConfig
+from chainrule.random import stream
 from chainrule.runs import Divergence
 
 UNBOUNDED = ("identity", "relu", "leaky_relu", "elu", "softplus", "silu", "gelu")
@@ -27,7 +28,7 @@ def finite_members(theta: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return finite
 
 
-def diagnose(member: Cohort, theta: Array, epoch: int) -> Divergence:
+def diagnose(member: Cohort, theta: Array, epoch: int, rate: float) -> Divergence:
     """Name the first layer of a member with a non-finite value and the likely cause.
 
     Parameters
@@ -38,45 +39,70 @@ def diagnose(member: Cohort, theta: Array, epoch: int) -> Divergence:
         Its weights when the non-finite value was seen.
     epoch : int
         The epoch in which that was.
+    rate : float
+        The learning rate in that epoch.
 
     Notes
     -----
     The forward pass is made again, for this member alone: it happens once in a run, and so the training
     loop need not keep or search the passes of all the others.
     """
-    network, rate = member.network, float(member.learning_rates[0])
+    network = member.network
     samples = gather(member, "train")
     assert samples is not None, "every split has a training part"
     forward = network.forward(network.unpack(theta), samples.X)
+    layer, quantity = _first_broken(network, theta, forward)
+    initial = network.pack(network.init(stream(member.seeds[0], "init"))).astype(theta.dtype)
+    if quantity == "loss" and member.config.loss.startswith("bce_eps_in_divisions"):
+        cause = (
+            "the loss takes the logarithm of an output that is exactly 0 or 1 or outside [0, 1]; the weights are "
+            "finite, and binary_cross_entropy, computed from logits, stays finite here"
+        )
+    elif np.array_equal(theta, initial, equal_nan=True):
+        cause = (
+            f"no step has been made yet: inputs of up to {_largest(samples.X):g} and initial weights of up to "
+            f"{_largest(initial):g} are too large together; standardise the inputs, or start with smaller weights"
+        )
+    elif quantity == "loss" and np.isfinite(_data_loss(member, forward, samples)):
+        cause = f"the penalty on the weights overflows before their outputs do; {_growth(member, rate)}"
+    elif quantity == "loss":
+        cause = f"outputs are so large that the loss overflows before they do; {_growth(member, rate)}"
+    else:
+        cause = _growth(member, rate)
+    return Divergence(epoch, layer, quantity, cause)
+
+
+def _first_broken(network: Network, theta: Array, forward: Forward) -> tuple[str, str]:
+    """Return the first layer with a non-finite value and what that is; the loss, if all layers are sound."""
     bad_weights = {slot.layer for slot in network.slots if not np.isfinite(theta[slot.slice]).all()}
     for number, (layer, record) in enumerate(zip(network.layers, forward.records, strict=True)):
         where = f"layer {number + 1} ({type(layer).__name__})"
         if number in bad_weights:
-            return Divergence(epoch, where, "weights", _growth(network, member.config, rate))
+            return where, "weights"
         for quantity in ("Z", "A"):
             if not np.isfinite(getattr(record, quantity)).all():
-                return Divergence(epoch, where, quantity, _growth(network, member.config, rate))
-    return Divergence(epoch, "loss", "loss", _loss_cause(network, member.config, rate))
+                return where, quantity
+    return "loss", "loss"
 
 
-def _growth(network: Network, config: TrainingConfig, rate: float) -> str:
-    """Explain weights that grew without bound."""
-    unbounded = [layer.act.name for layer in network.layers if layer.affine and layer.act.name in UNBOUNDED]
-    if "ascent" in optimizer(config.optimizer).name:
+def _data_loss(member: Cohort, forward: Forward, samples: Samples) -> float:
+    """Return the loss on the training part, without the penalties."""
+    act = member.network.output_activation
+    return float(loss_value(loss(member.config.loss), act, forward.Z, forward.A, samples.Y, samples.weight))
+
+
+def _largest(array: Array) -> float:
+    return float(np.max(np.abs(array)))
+
+
+def _growth(member: Cohort, rate: float) -> str:
+    """Explain numbers that grew without bound."""
+    if "ascent" in optimizer(member.config.optimizer).name:
         return "the optimizer climbs the loss, so the weights grow without bound"
+    unbounded = [layer.act.name for layer in member.network.layers if layer.affine and layer.act.name in UNBOUNDED]
     if unbounded:
         return (
             f"{unbounded[0]} does not bound its output, so a step at learning rate {rate:g} larger than the "
-            "curvature allows makes the next gradient larger still, until the weights overflow"
+            "curvature allows makes the next gradient larger still, until the numbers overflow"
         )
-    return f"the weights overflow: learning rate {rate:g} makes steps that grow instead of shrink"
-
-
-def _loss_cause(network: Network, config: TrainingConfig, rate: float) -> str:
-    """Explain a loss that is not finite although all layers are."""
-    if config.loss.startswith("bce_eps_in_divisions"):
-        return (
-            "the loss takes the logarithm of an output that is exactly 0 or 1 or outside [0, 1]; the weights are "
-            "finite, and binary_cross_entropy, computed from logits, stays finite here"
-        )
-    return f"outputs are so large that the loss overflows before they do; {_growth(network, config, rate)}"
+    return f"steps at learning rate {rate:g} grow instead of shrink, until the weights overflow"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.cohorts import Cohort
 from chainrule.engines._cohort_data import Samples, gather
 from chainrule.metrics import Metric, for_task, metric
-from chainrule.nn import Array, Forward, Network, Params, loss, loss_value
-from chainrule.population import Cohort, TrainingConfig
+from chainrule.nn import Array, Forward, Network, Params, Standardize, loss, loss_value
+from chainrule.optim import stopping_rule
+from chainrule.population import TrainingConfig
 
-# Evaluated at most this many samples at a time: hidden layers of a large set would not fit in memory.
-SLICE = 8192
+# Evaluated at most this many samples at a time: hidden layers of a large set would not fit in memory. The number
+# is the same for every population, because matrix products of other sizes may round otherwise.
+SLICE = 2048
 
 
 class Evaluation:
@@ -22,6 +25,8 @@ class Evaluation:
 
     def __init__(self, network: Network, config: TrainingConfig, task: str) -> None:
         self.network = network
+        # Samples that are standardised together have to be evaluated together.
+        self.in_slices = not any(isinstance(layer, Standardize) for layer in network.layers)
         self.loss = loss(config.loss)
         wanted = [*for_task(task), *config.metrics]
         wanted += [name for spec in config.stopping for name in _monitored(spec)]
@@ -48,7 +53,7 @@ class Evaluation:
 
     def _outputs(self, params: Params, samples: Samples) -> tuple[Array, Array, Forward | None]:
         """Return the output layer's Z and A (m, n, k) for all samples, computed in slices."""
-        if samples.n <= SLICE:
+        if samples.n <= SLICE or not self.in_slices:
             forward = self.network.forward(params, samples.X)
             return forward.Z, forward.A, forward
         pieces = [self.network.forward(params, part.X) for part in samples.slices(SLICE)]
@@ -68,7 +73,5 @@ class Evaluation:
 
 def _monitored(spec: str) -> list[str]:
     """Return the metrics that a stopping rule watches, without the part they are measured on."""
-    from chainrule.optim import stopping_rule
-
     names = [name.removeprefix("validation_") for name in stopping_rule(spec).needs]
     return [name for name in names if name != "loss"]

@@ -23,25 +23,22 @@ class Recorder:
 
     def __init__(self, n_members: int) -> None:
         self.n_members = n_members
-        self.places: list[Index] = []
-        self.values: dict[str, list[Array]] = {}
+        self.rows: list[tuple[Index, Mapping[str, Array]]] = []
 
     def add(self, places: Index, values: Mapping[str, Array]) -> None:
-        """Keep one value per name for each member in `places`."""
-        self.places.append(places)
-        for name in values:
-            self.values.setdefault(name, []).append(values[name])
+        """Keep one value per name for each member in `places`; every row has the same names."""
+        self.rows.append((places, values))
 
     def split(self) -> list[dict[str, Array]]:
         """Return each member's history: name to array (T,), in the order of the rows."""
-        if not self.places:
-            return [{} for _ in range(self.n_members)]
-        member = np.concatenate(self.places)
+        histories: list[dict[str, Array]] = [{} for _ in range(self.n_members)]
+        if not self.rows:
+            return histories
+        member = np.concatenate([places for places, _ in self.rows])
         order = np.argsort(member, kind="stable")
         ends = np.cumsum(np.bincount(member, minlength=self.n_members))[:-1]
-        histories: list[dict[str, Array]] = [{} for _ in range(self.n_members)]
-        for name, rows in self.values.items():
-            column = np.concatenate(rows).astype(np.float64)[order]
+        for name in self.rows[0][1]:
+            column = np.concatenate([values[name] for _, values in self.rows]).astype(np.float64)[order]
             for history, part in zip(histories, np.split(column, ends), strict=True):
                 history[name] = part.astype(np.int64) if name == "epoch" else part
         return histories

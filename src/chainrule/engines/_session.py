@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.cohorts import Cohort
 from chainrule.engines._base import Progress, ProgressEvent
 from chainrule.engines._cohort_data import Batches, Samples, gather
 from chainrule.engines._divergence import diagnose, finite_members
@@ -14,7 +16,6 @@ from chainrule.engines._evaluation import Evaluation
 from chainrule.engines._history import Recorder
 from chainrule.nn import Array, Forward, loss
 from chainrule.optim import clip_by_norm, clip_by_value, optimizer, schedule, stopping_rule
-from chainrule.population import Cohort
 from chainrule.random import stream
 from chainrule.runs import Divergence, Run
 
@@ -24,11 +25,20 @@ State = dict[str, Array]
 SECONDS_BETWEEN_EVENTS = 0.1
 
 
+class Outcome(NamedTuple):
+    """How a member ended; `epochs` counts those it completed."""
+
+    reason: str
+    converged: bool
+    epochs: int
+    divergence: Divergence | None
+
+
 class Session:
     """The state of a chunk in training; every array has a leading axis over the members still in it.
 
     Epoch numbers count completed epochs: the loop evaluates the weights after `e` epochs, lets stopping rules
-    judge them, and only then trains epoch `e`.
+    judge them, and only then trains epoch `e`. The caller silences NumPy's warnings of overflow.
     """
 
     def __init__(self, cohort: Cohort, engine: str, progress: Progress | None) -> None:
@@ -43,9 +53,8 @@ class Session:
         self.theta = np.stack([network.pack(network.init(stream(seed, "init"))) for seed in cohort.seeds])
         self.theta = self.theta.astype(config.dtype)
         self.params = network.unpack(self.theta)  # views: they follow every step of theta
-        self.slots = [slot.slice for slot in network.slots]
-        self.memory: State = self.optimizer.init(self.theta, self.slots)
-        self.clock: State = self.schedule.init(cohort.learning_rates.astype(config.dtype))
+        self.memory: State = self.optimizer.init(self.theta, [slot.slice for slot in network.slots])
+        self.clock: State = self.schedule.init(cohort.learning_rates)
         self.verdicts: list[State] = [rule.init(self.m) for rule in self.rules]
         self.best = self.theta.copy() if any(rule.restore_best for rule in self.rules) else None
         self.train_part = self._gather("train")
@@ -56,8 +65,10 @@ class Session:
         self.history, self.windows = Recorder(self.m), Recorder(self.m)
         self.window_sum, self.window_steps = np.zeros(self.m), 0
         self.running_loss = np.full(self.m, np.nan)
+        self.sound = np.ones(self.m, dtype=bool)  # whose step losses have been finite in this epoch
+        self.epoch, self.interrupted = 0, False
         self.final_theta = self.theta.copy()
-        self.outcome: dict[int, tuple[str, bool, int, Divergence | None]] = {}
+        self.outcome: dict[int, Outcome] = {}
         self.started = self.last_event = time.perf_counter()
 
     def _gather(self, part: str) -> Samples:
@@ -66,51 +77,57 @@ class Session:
         return samples
 
     def run(self) -> list[Run]:
-        """Train to the end, or to a Ctrl-C, and return a run per member."""
-        epoch = 0
-        # Overflow is what the divergence guard looks for; it reports in its own words.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-            try:
-                for epoch in range(self.config.epochs + 1):
-                    forward = self._judge(epoch)
-                    if epoch == self.config.epochs or not len(self.places):
-                        break
-                    self._train_epoch(epoch, forward)
-                reason = "epochs"
-            except KeyboardInterrupt:
-                reason = "interrupted"
-            self._retire(np.ones(len(self.places), dtype=bool), reason, False, epoch)
+        """Train to the end, or to a Ctrl-C, and return a run per member.
+
+        A Ctrl-C may come at any moment, also while the runs are put together: what is left is then retired as it
+        is, and the runs are put together again.
+        """
+        try:
+            self._train()
             return self._finish()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._retire(self.places[~(self.sound & finite_members(self.theta))], "diverged")
+            self._retire(self.places, "interrupted")
+            return self._finish()
+
+    def _train(self) -> None:
+        """Evaluate and train in turns until no member is left."""
+        for epoch in range(self.config.epochs + 1):
+            self.epoch = epoch
+            forward = self._judge()
+            if epoch < self.config.epochs and len(self.places):
+                self._train_epoch(forward)
+            if not len(self.places):
+                return
+        self._retire(self.places, "epochs")
 
     # -- evaluating and stopping ---------------------------------------------------------------------------
 
-    def _judge(self, epoch: int) -> Forward | None:
+    def _judge(self) -> Forward | None:
         """Evaluate the weights after `epoch` epochs, keep a row, and retire members that are to stop.
 
         Returns the training forward pass if the next step can use it again.
         """
-        kept = epoch % self.config.log_every == 0 or epoch == self.config.epochs
+        epoch, last = self.epoch, self.epoch == self.config.epochs
+        kept = epoch % self.config.log_every == 0 or last
         if not (kept or self.rules):
             return None
         record, forward = self.evaluation.record(self.params, self.train_part, self.validation_part)
         record |= {"learning_rate": self.clock["lr"], "running_loss": self.running_loss}
-        broken = ~np.isfinite(record["loss"])
-        stops = self._ask_rules(record, ~broken)
+        sound = np.isfinite(record["loss"])
+        stops = self._ask_rules(record, sound)
         row = {"epoch": np.full(len(self.places), epoch), **record}
-        rows = np.full(len(self.places), kept)
-        for stop, _, _ in stops:
-            rows |= stop
-        rows &= ~broken
+        rows = sound & np.any([np.full(len(self.places), kept), *(stop for stop, _, _ in stops)], axis=0)
         self.history.add(self.places[rows], {name: value[rows] for name, value in row.items()})
-        self._tell(epoch, row if kept else None)
+        if kept:
+            self._tell(row)
+        # Only training finds divergence, or how often one looks would matter; but there is no more of it at the end.
+        ends = [(self.places[~sound], "diverged", False)] if last else []
+        ends += [(self.places[stop], reason, converged) for stop, reason, converged in stops]
         left = len(self.places)
-        gone = broken.copy()
-        ends: list[tuple[Index, str, bool]] = [(self.places[broken], "diverged", False)]
-        for stop, reason, converged in stops:
-            ends.append((self.places[stop & ~gone], reason, converged))
-            gone |= stop
         for who, reason, converged in ends:
-            self._retire(np.isin(self.places, who), reason, converged, epoch)
+            self._retire(who, reason, converged)
         return forward if self.batches.full and len(self.places) == left else None
 
     def _ask_rules(self, record: dict[str, Array], sound: Mask) -> list[tuple[Mask, str, bool]]:
@@ -124,63 +141,64 @@ class Session:
             stops.append((stop & sound, rule.reason, rule.converged))
         return stops
 
-    def _retire(self, leaving: Mask, reason: str, converged: bool, epoch: int) -> None:
-        """Take members out of training, with their weights as they are (or were, at their best)."""
+    def _retire(self, who: Index, reason: str, converged: bool = False) -> None:
+        """Take members out of training, with their weights as they are, or at their best if a rule keeps those.
+
+        A member that met success keeps the weights that met it; one that diverged those that show where.
+        """
+        leaving = np.isin(self.places, who)
         if not leaving.any():
             return
         for k in np.flatnonzero(leaving):
             place = int(self.places[k])
-            theta = self.theta[k]
+            if place in self.outcome:
+                continue  # retired just before a Ctrl-C
+            best = None if converged or reason == "diverged" else self.best
+            theta = self.theta[k] if best is None else best[k]
             divergence = None
             if reason == "diverged":
-                divergence = diagnose(self.cohort.take([place]), theta, epoch)
-            elif self.best is not None:
-                theta = self.best[k]
+                divergence = diagnose(self.cohort.take([place]), theta, self.epoch, float(self.clock["lr"][k]))
             self.final_theta[place] = theta
-            self.outcome[place] = (reason, converged, epoch, divergence)
-        self._keep(~leaving)
+            self.outcome[place] = Outcome(reason, converged, self.epoch, divergence)
+        self._keep(np.flatnonzero(~leaving))
 
-    def _keep(self, staying: Mask) -> None:
+    def _keep(self, keep: Index) -> None:
         """Compact every array to the members that stay, so that the others cost nothing."""
-        keep = np.flatnonzero(staying)
-        self.places, self.theta = self.places[keep], self.theta[keep]
-        self.params = self.network.unpack(self.theta)
-        self.memory = {name: array[keep] for name, array in self.memory.items()}
-        self.clock = {name: array[keep] for name, array in self.clock.items()}
-        self.verdicts = [{name: array[keep] for name, array in state.items()} for state in self.verdicts]
-        self.best = None if self.best is None else self.best[keep]
-        self.train_part = self.train_part.take_members(keep)
-        self.validation_part = self.validation_part and self.validation_part.take_members(keep)
-        self.dropout = [self.dropout[k] for k in keep]
-        self.window_sum, self.running_loss = self.window_sum[keep], self.running_loss[keep]
+        places, theta = self.places[keep], self.theta[keep]
+        params = self.network.unpack(theta)
+        memory = {name: array[keep] for name, array in self.memory.items()}
+        clock = {name: array[keep] for name, array in self.clock.items()}
+        verdicts = [{name: array[keep] for name, array in state.items()} for state in self.verdicts]
+        best = None if self.best is None else self.best[keep]
+        train_part = self.train_part.take_members(keep)
+        validation_part = self.validation_part and self.validation_part.take_members(keep)
+        dropout = [self.dropout[k] for k in keep]
+        sums = self.window_sum[keep], self.running_loss[keep], self.sound[keep]
+        # First all are made, then all are put in place, without a call between: no Ctrl-C finds them at odds.
+        self.places, self.theta, self.params = places, theta, params
+        self.memory, self.clock, self.verdicts, self.best = memory, clock, verdicts, best
+        self.train_part, self.validation_part, self.dropout = train_part, validation_part, dropout
+        self.window_sum, self.running_loss, self.sound = sums
 
     # -- training ------------------------------------------------------------------------------------------
 
-    def _train_epoch(self, epoch: int, forward: Forward | None) -> None:
+    def _train_epoch(self, forward: Forward | None) -> None:
         """Train one epoch, then retire members whose loss or weights became non-finite in it."""
-        self.clock = self.schedule.on_epoch(self.clock, epoch, self.config.epochs)
+        self.clock = self.schedule.on_epoch(self.clock, self.epoch, self.config.epochs)
+        self.sound = np.ones(len(self.places), dtype=bool)
         total, steps = np.zeros(len(self.places)), 0
-        sound = np.ones(len(self.places), dtype=bool)
-        frozen = self.theta
         seeds = [self.cohort.seeds[place] for place in self.places]
         for rows in self.batches.epoch(seeds):
             batch = self.train_part if rows is None else self.train_part.batch(rows)
             step_loss, grad = self._gradient(batch, forward)
-            newly = sound & ~np.isfinite(step_loss)
-            if newly.any():  # remember the weights with which the loss first broke
-                frozen = self.theta.copy() if frozen is self.theta else frozen
-                frozen[newly] = self.theta[newly]
-                sound &= ~newly
+            self.sound &= np.isfinite(step_loss)
             self._step(grad, step_loss)
             total += step_loss
             steps += 1
             if self.progress and time.perf_counter() - self.last_event > SECONDS_BETWEEN_EVENTS:
-                self._tell(epoch, None, steps / self.batches.steps)
+                self._tell(None, steps / self.batches.steps)
         self.running_loss = total / steps
-        broken = ~sound | ~finite_members(self.theta)
-        if broken.any():
-            self.theta[~sound] = frozen[~sound]
-            self._retire(broken, "diverged", False, epoch)
+        self._retire(self.places[~(self.sound & finite_members(self.theta))], "diverged")
 
     def _gradient(self, batch: Samples, forward: Forward | None) -> tuple[Array, Array]:
         """Return each member's loss (m,) and flat gradient (m, P) on a batch, clipped as configured."""
@@ -199,55 +217,59 @@ class Session:
         """Move every member's weights; count the step in schedules and windows."""
         rate = self.clock["lr"][:, None]
         step, self.memory = self.optimizer.update(grad, self.memory, rate, self.theta)
+        if not self.sound.all():  # the weights with which the loss broke stay as they are, to be looked at
+            step = np.where(self.sound[:, None], step, 0.0)
         self.theta += step
         if self.schedule.needs_step_loss:
             self.clock = self.schedule.on_step(self.clock, step_loss)
         if self.config.window:
-            self.window_sum += step_loss
-            self.window_steps += 1
-            if self.window_steps == self.config.window:
-                mean = self.window_sum / self.window_steps
-                self.windows.add(self.places, {"loss": mean, "learning_rate": self.clock["lr"]})
-                self.window_sum, self.window_steps = np.zeros(len(self.places)), 0
+            self._count_in_window(step_loss)
+
+    def _count_in_window(self, step_loss: Array) -> None:
+        """Add a step to the window, and keep the mean and the learning rate when it is full."""
+        self.window_sum += step_loss
+        self.window_steps += 1
+        if self.window_steps < self.config.window:
+            return
+        means, rates = self.window_sum / self.window_steps, self.clock["lr"]
+        rows = np.isfinite(means)
+        self.windows.add(self.places[rows], {"loss": means[rows], "learning_rate": rates[rows]})
+        self.window_sum, self.window_steps = np.zeros(len(self.places)), 0
 
     # -- telling and finishing -----------------------------------------------------------------------------
 
-    def _tell(self, epoch: int, record: dict[str, Array] | None, part: float = 0.0) -> None:
-        """Report progress: every kept row that somebody waits for, and otherwise a few times a second."""
+    def _tell(self, record: Mapping[str, Array] | None, part: float = 0.0) -> None:
+        """Report progress; `part` is the share of the current epoch that is done."""
         if self.progress is None:
             return
-        now = time.perf_counter()
-        if record is None and len(self.places) and now - self.last_event < SECONDS_BETWEEN_EVENTS:
-            return
-        self.last_event = now
-        ended = [reason for reason, *_ in self.outcome.values()]
-        converged = sum(success for _, success, *_ in self.outcome.values())
+        self.last_event = time.perf_counter()
+        ended = list(self.outcome.values())
         alive = len(self.places) / self.m
-        fraction = 1.0 - alive * (1.0 - (epoch + part) / max(self.config.epochs, 1))
-        counts = {
-            "members": self.m,
-            "converged": converged,
-            "diverged": ended.count("diverged"),
-            "finished": len(ended),
-        }
-        places = tuple(int(place) for place in self.places)
-        self.progress(
-            ProgressEvent(epoch, self.config.epochs, fraction=fraction, record=record, places=places, **counts)
+        event = ProgressEvent(
+            epoch=self.epoch,
+            epochs=self.config.epochs,
+            members=self.m,
+            converged=sum(outcome.converged for outcome in ended),
+            diverged=sum(outcome.reason == "diverged" for outcome in ended),
+            finished=len(ended),
+            fraction=1.0 - alive * (1.0 - (self.epoch + part) / max(self.config.epochs, 1)),
+            record=record,
+            places=tuple(self.places.tolist()),
         )
+        self.progress(event)
 
     def _finish(self) -> list[Run]:
         """Evaluate the final weights of every member and make the runs."""
         finals = self.evaluation.finals(self.final_theta, self.cohort)
-        self._tell(self.config.epochs, None)
         histories, windows = self.history.split(), self.windows.split()
         seconds = (time.perf_counter() - self.started) / self.m
         runs = []
-        for place in range(self.m):
+        for place, member in enumerate(self.cohort.members()):
             reason, converged, epochs, divergence = self.outcome[place]
             train = self.cohort.splits[place].train
             runs.append(
                 Run(
-                    member=self.cohort.member(place),
+                    member=member,
                     stop_reason=reason,
                     converged=converged,
                     epochs=epochs,
@@ -262,4 +284,6 @@ class Session:
                     preprocessing=train.preprocess,
                 )
             )
+        if not self.interrupted:
+            self._tell(None)
         return runs

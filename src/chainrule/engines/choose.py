@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.errors import ConfigError, unknown_name
-from chainrule.population import Cohort
 
 ENGINES: dict[str, type[Engine]] = {ReferenceEngine.name: ReferenceEngine}
 
@@ -25,10 +25,10 @@ def choose(name: str, cohort: Cohort) -> Engine:
     ConfigError
         For an unknown engine, or one that cannot train this cohort.
     """
-    if name == "auto":
+    if isinstance(name, str) and name == "auto":
         return ReferenceEngine()
-    if name not in ENGINES:
-        raise ConfigError(unknown_name("engine", name, ["auto", *ENGINES]))
+    if not isinstance(name, str) or name not in ENGINES:
+        raise ConfigError(unknown_name("engine", str(name), ["auto", *ENGINES]))
     engine = ENGINES[name]()
     if (why := engine.unsupported(cohort)) is not None:
         raise ConfigError(f"engine '{name}' cannot train this: {why}")

@@ -6,17 +6,19 @@ member's result does not depend on how many neighbours it has or how the populat
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule.engines._base import Engine, Progress, WholeProgress
+from chainrule.cohorts import Cohort
+from chainrule.engines._base import Engine, Progress, Trained, WholeProgress
+from chainrule.engines._evaluation import SLICE
 from chainrule.engines._session import Session
-from chainrule.population import Cohort
 from chainrule.runs import Run
 
-# Members are trained together up to this many bytes of their own samples and weights; beyond it, stacking
-# saves no time and costs memory.
+# Members are trained together up to this many bytes of their samples, weights and activations; beyond it,
+# stacking saves no time and costs memory.
 CHUNK_BYTES = 192 * 2**20
 
 
@@ -29,34 +31,47 @@ class ReferenceEngine(Engine):
         """Return None: the reference engine trains everything."""
         return None
 
-    def train(self, cohort: Cohort, progress: Progress | None = None) -> list[Run]:
+    def train(self, cohort: Cohort, progress: Progress | None = None) -> Trained:
         """Train all members to their end; on Ctrl-C, return those that had started."""
         runs: dict[int, Run] = {}
         whole = None if progress is None else WholeProgress(progress, len(cohort))
-        for index in chunks(cohort):
-            trained = Session(cohort.take(index), self.name, None if whole is None else whole.part(index)).run()
-            runs.update(zip(index, trained, strict=True))
-            if any(run.stop_reason == "interrupted" for run in trained):
-                break
-        return [runs[k] for k in sorted(runs)]
+        # Overflow is what the divergence guard looks for; it reports in its own words.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+            try:
+                for index in chunks(cohort):
+                    session = Session(cohort.take(index), self.name, None if whole is None else whole.part(index))
+                    runs.update(zip(index, session.run(), strict=True))
+                    if session.interrupted:
+                        return Trained(runs, interrupted=True)
+            except KeyboardInterrupt:  # between two chunks, or for the second time in one
+                return Trained(runs, interrupted=True)
+        return Trained(runs)
 
 
 def chunks(cohort: Cohort) -> list[list[int]]:
-    """Cut a cohort into chunks of bounded memory, keeping members that share samples together."""
-    by_data: dict[int, list[int]] = {}
-    for k, parts in enumerate(cohort.splits):
-        by_data.setdefault(id(parts.train), []).append(k)
-    itemsize = np.dtype(cohort.config.dtype).itemsize
-    weights = 8 * cohort.network.n_parameters * itemsize
+    """Cut a cohort into chunks of bounded memory, keeping members that see the same data together."""
+    groups: dict[int, list[int]] = {}
+    for k, number in enumerate(cohort.draws):
+        groups.setdefault(number, []).append(k)
+    data, own = _bytes(cohort)
+    mixed = CHUNK_BYTES // (data + own)  # members with different data: each has a copy of its own
+    alike = max(CHUNK_BYTES // own, 1)  # members with the same data share it
     result: list[list[int]] = [[]]
-    used = 0
-    for members in by_data.values():
-        data = cohort.splits[members[0]].train.X.size * itemsize if len(by_data) > 1 else 0
-        for k in members:
-            cost = weights + data
-            if result[-1] and used + cost > CHUNK_BYTES:
-                result.append([])
-                used = 0
-            result[-1].append(k)
-            used += cost
-    return result
+    for group in groups.values():
+        if len(result[-1]) + len(group) <= mixed:
+            result[-1] += group
+        else:
+            result += [group[start : start + alike] for start in range(0, len(group), alike)]
+    return [chunk for chunk in result if chunk]
+
+
+def _bytes(cohort: Cohort) -> tuple[int, int]:
+    """Estimate the bytes of one member's data, and of its weights (with moments) and activations."""
+    network, parts = cohort.network, cohort.splits[0]
+    n, itemsize = parts.train.n, np.dtype(cohort.config.dtype).itemsize
+    batch = cohort.config.batch_size
+    rows = n if isinstance(batch, str) else min(n, max(batch, SLICE))  # that pass through the layers at a time
+    units = sum(math.prod(shape) for shape in network.shapes[1:])
+    samples = sum(part.X.size for part in (parts.train, parts.validation, parts.test) if part is not None)
+    outputs = 2 * n * math.prod(network.output_shape)
+    return samples * itemsize, (8 * network.n_parameters + 3 * rows * units + outputs) * itemsize
