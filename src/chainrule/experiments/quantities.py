@@ -195,9 +195,16 @@ def values_of(text: str, runs: Runs) -> Values:
         return _over_all_data(quantity, runs)
     rows = [_value(quantity, run) for run in runs]
     if quantity.kind == "windows":
-        shortest = min((len(np.atleast_1d(row)) for row in rows), default=0)
-        return np.array([np.atleast_1d(row)[:shortest] for row in rows], dtype=np.float64)
+        return _table([np.atleast_1d(row) for row in rows])
     return np.array(rows, dtype=np.float64)
+
+
+def _table(rows: list[Values]) -> Values:
+    """Stack rows of unequal length; runs that ended early are filled up with NaN."""
+    table = np.full((len(rows), max((len(row) for row in rows), default=0)), np.nan)
+    for line, row in zip(table, rows, strict=True):
+        line[: len(row)] = row
+    return table
 
 
 def _value(quantity: Quantity, run: Run) -> float | Values:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.experiments import parse_quantity, values_of
 from chainrule.lab.replication_figures import better_of, report_values
@@ -79,11 +80,15 @@ def _ratio(claim: Claim, runs: GetRuns) -> Judgement:
 
 def _spread(claim: Claim, runs: GetRuns) -> Judgement:
     below = claim.quantity_under or claim.quantity
-    over = values_of(claim.quantity, runs(claim.cells[0], claim.quantity))
-    under = values_of(below, runs(claim.cells[-1], below))
-    return judge_spread(_finite(over), _finite(under), claim.between, claim.better or "higher")
+    tables = [runs(claim.cells[0], claim.quantity), runs(claim.cells[-1], below)]
+    seeds = set.intersection(*({run.seed for run in table} for table in tables))
+    over, under = (
+        values_of(text, _of_seeds(t, seeds)) for text, t in zip((claim.quantity, below), tables, strict=True)
+    )
+    keep = _finite(over) & _finite(under)  # a diverged seed has no spread
+    return judge_spread(over[keep], under[keep], claim.between, claim.better or "higher")
 
 
-def _finite(values: Values) -> Values:
-    """Leave out seeds with values that are not finite: they have no spread."""
-    return values[np.isfinite(values).reshape(len(values), -1).all(axis=1)]
+def _finite(values: Values) -> npt.NDArray[np.bool_]:
+    """Return which seeds have only finite values."""
+    return np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))

@@ -136,7 +136,8 @@ def central_interval(sample: Values, reported: Reported) -> tuple[float, float]:
 
     logs = reported.positive and bool((sample > 0).all())
     x = np.log(sample) if logs else sample
-    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * float(x.std(ddof=1)) * math.sqrt(1 / k + 1 / n)
+    with np.errstate(over="ignore"):
+        reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * float(x.std(ddof=1)) * math.sqrt(1 / k + 1 / n)
     low, high = float(x.mean()) - reach, float(x.mean()) + reach
     if logs:
         return math.exp(low), math.exp(min(high, 700.0))
@@ -212,6 +213,8 @@ def judge_spread(over: Values, under: Values, between: tuple[float, float], bett
     of variances of normal samples, (n - 1) T degrees of freedom each.
     """
     n = min(len(over), len(under))
+    if over.size == 0 or under.size == 0:
+        return Judgement("no verdict", "no seed has all the values", n)
     if n < MIN_SEEDS or (n < 6 and over.ndim == 1):
         return Judgement("no verdict", f"{n} seeds are too few for a spread", n)
     ratio = float(_ratio_of_deviations(over[None], under[None])[0])
