@@ -87,7 +87,7 @@ def schedules(context: LabContext) -> SectionRecord:
     return SectionRecord(
         id="schedules",
         title="Schedules",
-        lead="All schedules start from the same rate. The self-multiplying one is report A's (rate times rate, every few "
+        lead="All schedules start from the same rate. The self-multiplying is report A's (rate times rate every few "
         "epochs): 0.8 shrinks, 1 would never change. The loss ratio is report E's.",
         items=tuple(items),
     )
