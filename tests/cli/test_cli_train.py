@@ -261,11 +261,24 @@ def test_ctrl_c_saves_what_there_is(cli: Any, tmp_path: Path, monkeypatch: pytes
     assert result.err.splitlines() == [
         "warning: interrupted: 0 of 3 networks finished and 3 are as they were then; saved in chainrule-run"
     ]
-    assert "no success rate: none of 3 networks finished" in result.out
+    assert "no success rate: only 0 of 3 networks finished" in result.out
     runs = Runs.load(tmp_path / "chainrule-run")
     assert runs.interrupted
     assert [run.stop_reason for run in runs] == ["interrupted"] * 3
     assert 30 <= runs[0].epochs < 300
+
+
+def test_ctrl_c_counts_the_finished_networks(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_training, "TrainingBar", PressesCtrlC)
+    result = cli(*XOR, "--seeds", "12", "--no-pictures", "--stop", "loss_below(0.24)", "--log-every", "10")
+    runs = Runs.load(tmp_path / "chainrule-run")
+    finished = sum(run.stop_reason == "loss_below" for run in runs)
+    assert 0 < finished < 12
+    assert result.status == 130
+    # those that stopped early are those that succeeded: their share would be 100 %
+    assert f"no success rate: only {finished} of 12 networks finished" in result.out
+    assert "interval" not in result.out
+    assert f"{finished} of 12 networks finished and {12 - finished} are as they were" in result.err
 
 
 def test_ctrl_c_replaces_no_finished_run(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from chainrule.report.records import (
     DistributionFigure,
     FigureRecord,
     Group,
+    HeatmapFigure,
     ImagesFigure,
     PointsFigure,
     PointsPanel,
@@ -21,6 +22,7 @@ from chainrule.report.records import (
 
 IMAGES = 30
 INPUTS = 12
+CELLS = 32  # samples that fit beside each other as cells with their numbers
 
 
 def data_figure(dataset: Dataset) -> FigureRecord:
@@ -50,10 +52,26 @@ def data_figure(dataset: Dataset) -> FigureRecord:
             y_label="y",
             caption=dataset.provenance,
         )
+    if dataset.n <= CELLS and dataset.n_features <= INPUTS and dataset.y.ndim == 1:
+        return _cells(dataset, name, title)
     groups = tuple(
         Group(name=feature, values=dataset.X[:, j]) for j, feature in enumerate(dataset.feature_names[:INPUTS])
     )
     more = f", the first {INPUTS} of {dataset.n_features} inputs" if dataset.n_features > INPUTS else ""
     return DistributionFigure(
         id=name, title=title + more, groups=groups, value_label="value", caption=dataset.provenance
+    )
+
+
+def _cells(dataset: Dataset, name: str, title: str) -> FigureRecord:
+    """Return a small table as cells: a column a sample, a row an input, the label below."""
+    return HeatmapFigure(
+        id=name,
+        title=title,
+        values=np.vstack([dataset.X.T, dataset.y]),
+        rows=(*dataset.feature_names, "label"),
+        columns=tuple(str(k) for k in range(dataset.n)),
+        value_label="value",
+        x_label="sample",
+        caption=dataset.provenance,
     )

@@ -87,13 +87,13 @@ def show_finals(output: Output, summary: RateSummary) -> None:
 def show_verdict(output: Output, summary: RateSummary, rule: SuccessRule | None, several: bool) -> None:
     """Print the success rate with its interval, epochs to success, stop reasons and divergences."""
     before = f"learning rate {summary.rate:g}: " if several else ""
-    unfinished = summary.stop_reasons.get("interrupted", 0)
     if summary.success is not None and rule is not None:
-        among = " that finished" if unfinished else ""
         told = rule.told(summary.shown.member.config)
-        output.result(f"{before}{success_line(summary)}{among}; success: {told}", "bold")
+        output.result(f"{before}{success_line(summary)}; success: {told}", "bold")
     elif rule is not None:
-        output.result(f"{before}no success rate: none of {count(len(summary.runs), 'network')} finished", "bold")
+        n = len(summary.runs)
+        finished = n - summary.stop_reasons["interrupted"]
+        output.result(f"{before}no success rate: only {finished} of {count(n, 'network')} finished", "bold")
     else:
         output.result(f"{before}no success rule for regression; state one, e.g. --success 'loss<=0.01'")
         _show_loss(output, summary)

@@ -62,7 +62,7 @@ class RateSummary:
     final : dict
         The shown run's value and the spread of each final value.
     success : RateInterval or None
-        Over the runs that finished; None without a rule, or if none finished.
+        None without a rule, or if a run was interrupted.
     to_success : Spread or None
         Epochs that the successful runs needed.
     """
@@ -144,11 +144,12 @@ def summarize(runs: Runs, seed: int, rule: SuccessRule | None, print_every: int,
         Which metric stands beside the loss.
     """
     shown = next((run for run in runs if run.seed == seed), runs[0])
-    finished = runs.where(lambda run: run.stop_reason != "interrupted")
     success = to_success = None
-    if rule is not None and len(finished):
-        success = success_rate(int(finished.successes(rule.holds).sum()), len(finished))
-        epochs = epochs_to_success(finished, rule)
+    # Of an interrupted training those finish first that stop early, often because they succeed: a share of the
+    # finished ones would flatter, so there is no rate until all have finished.
+    if rule is not None and all(run.stop_reason != "interrupted" for run in runs):
+        success = success_rate(int(runs.successes(rule.holds).sum()), len(runs))
+        epochs = epochs_to_success(runs, rule)
         to_success = Spread.of(epochs) if epochs else None
     final = {
         key: (value, Spread.of([run.final.get(key, math.nan) for run in runs])) for key, value in shown.final.items()

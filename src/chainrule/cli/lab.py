@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from chainrule.cli._help import Command
 from chainrule.cli._options import MAX_SEEDS, Json, Quiet, naming, parse_path
 from chainrule.cli._progress import Bar
 from chainrule.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chainrule.lab import LabResult
 
 EPILOG = """\
 Writes index.html (one file that opens offline), results.json (the numbers
@@ -81,6 +84,13 @@ def lab(
             workers=workers,
             progress=lambda done, total, text: bar.update(done / total if total else 0.0, text),
         )
+    _tell(output, result)
+    if result.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _tell(output: Output, result: LabResult) -> None:
+    """Say what the lab leaves behind."""
     output.json(
         {
             "command": "lab",
@@ -100,8 +110,6 @@ def lab(
         output.result(f"missing: {clean(missing)}", "yellow")
     output.result(f"report: {clean(result.path)}", "bold")
     output.detail(f"{count(result.members, 'network')} trained, {_duration(result.seconds)}")
-    if result.interrupted:
-        raise typer.Exit(INTERRUPTED)
 
 
 def _check_counts(seeds: int | None, workers: int | None) -> None:

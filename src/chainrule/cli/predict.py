@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chainrule.cli._predictions import Predictions
+    from chainrule.runs import Run
 
 EPILOG = """\
 A table goes through the preprocessing that the run saved; its target column
@@ -80,18 +81,7 @@ def predict(
     left_out = len(runs) - len(members) if ensemble else 0
     if path is not None:
         _write(predictions, path)
-    output.json(
-        {
-            "command": "predict",
-            "data": data,
-            "seeds": [one.seed for one in members],
-            "learning_rate": members[0].member.config.learning_rate,
-            "left_out_diverged": left_out,
-            "right": None if predictions.right is None else int(predictions.right.sum()),
-            "samples": predictions.n,
-            "predictions": predictions.to_rows(),
-        }
-    )
+    output.json(_document(data, members, left_out, predictions))
     show_predictions(output, predictions, f"Predictions of {who} for {clean(data)}")
     if left_out:
         output.note(f"{count(left_out, 'network')} that diverged left out")
@@ -99,6 +89,20 @@ def predict(
         output.result(f"{count(predictions.n, 'prediction')} written to {clean(path)}")
     elif quiet:
         _short(output, predictions)
+
+
+def _document(data: str, members: list[Run], left_out: int, predictions: Predictions) -> dict[str, Any]:
+    """Return what ``--json`` writes."""
+    return {
+        "command": "predict",
+        "data": data,
+        "seeds": [run.seed for run in members],
+        "learning_rate": members[0].member.config.learning_rate,
+        "left_out_diverged": left_out,
+        "right": None if predictions.right is None else int(predictions.right.sum()),
+        "samples": predictions.n,
+        "predictions": predictions.to_rows(),
+    }
 
 
 def _short(output: Output, predictions: Predictions) -> None:
