@@ -22,6 +22,7 @@ from chainrule.experiments import (
     run_jobs,
     seeds_of,
 )
+from chainrule.experiments.runner import run_job
 from chainrule.nn import mlp
 from chainrule.population import TrainingConfig
 from chainrule.training import train
@@ -106,13 +107,26 @@ def test_long_jobs_come_first_and_big_networks_one_seed_at_a_time() -> None:
     assert sorted(len(job.seeds) for job in jobs) == [1, 1, 2, 2, 2]
 
 
-def test_progress_counts_up_to_the_end() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_counts_up_to_the_end(workers: int) -> None:
     events: list[RunnerEvent] = []
-    run_jobs(make_jobs(work()), progress=events.append)
-    assert [event.done for event in events] == [0, 1, 2]
+    run_jobs(make_jobs(work()), workers=workers, progress=events.append)
+    ended = [event for event in events if event.job is not None]
+    assert [event.done for event in ended] == [1, 2]
     assert {event.total for event in events} == {2}
     assert events[0].fraction == 0.0
     assert events[-1].fraction == 1.0
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+
+
+def test_a_job_says_how_far_it_is() -> None:
+    shares: list[float] = []
+    outcome = run_job(make_jobs(work())[0], hear=shares.append)
+    assert len(outcome.runs) == 2
+    assert shares == sorted(shares)
+    assert any(0 < share < 1 for share in shares)
+    assert shares[-1] == 1.0
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -12,8 +12,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ from chainrule.training import train_members
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 BIG_NETWORK = 100_000
 """Networks with more weights than this gain nothing from being stacked: each seed is a job of its own."""
+
+SECONDS_BETWEEN_EVENTS = 0.25
 
 STEP_COST, WEIGHT_COST = 2e-4, 2e-9
 """Seconds of a population's step, and of one weight times one sample: rough, only for the order of jobs."""
@@ -53,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class RunnerEvent:
-    """What the runner tells after each job.
+    """What the runner tells after each job, and a few times a second in between.
 
     Attributes
     ----------
@@ -64,7 +66,7 @@ class RunnerEvent:
     seconds : float
         Since the start.
     job : Job or None
-        The one that has just ended; None for the first event.
+        The one that has just ended; None for an event in between.
     failed : str or None
         Why it gave no result.
     """
@@ -181,7 +183,7 @@ def run_jobs(
     workers : int
         Processes; 1 runs in this one.
     progress : callable, optional
-        Gets a `RunnerEvent` at the start and after each job.
+        Gets a `RunnerEvent` at the start, after each job, and a few times a second.
     data_dir : str, optional
         Where to look for data files first.
 
@@ -216,6 +218,8 @@ class _Gather:
         self.outstanding = dict.fromkeys(jobs)
         self.total, self.cost = len(jobs), sum(job.cost for job in jobs) or 1.0
         self.spent = 0.0
+        self.shares: dict[Job, float] = {}
+        self.last = 0.0
         self.found: dict[str, list[tuple[str, Run]]] = {}
         self.results = Results()
         self.started = time.perf_counter()
@@ -224,8 +228,16 @@ class _Gather:
         """Tell the progress."""
         if self.progress is not None:
             done = self.total - len(self.outstanding)
-            seconds = time.perf_counter() - self.started
-            self.progress(RunnerEvent(done, self.total, min(self.spent / self.cost, 1.0), seconds, job, failed))
+            self.last = time.perf_counter()
+            under_way = sum(one.cost * share for one, share in self.shares.items() if one in self.outstanding)
+            fraction = min((self.spent + under_way) / self.cost, 1.0)
+            self.progress(RunnerEvent(done, self.total, fraction, self.last - self.started, job, failed))
+
+    def hear(self, job: Job, share: float) -> None:
+        """Take note of how far a job is; tell it unless that was done just now."""
+        self.shares[job] = share
+        if time.perf_counter() - self.last > SECONDS_BETWEEN_EVENTS:
+            self.tell()
 
     def take(self, job: Job, outcome: Outcome) -> None:
         """Keep a job's runs, or the reason why there are none."""
@@ -269,13 +281,16 @@ class Outcome:
     interrupted: bool = False
 
 
-def run_job(job: Job, data_dir: str | None = None) -> Outcome:
-    """Run one job; settings that turn out impossible and data that cannot be read become the outcome's reason."""
+def run_job(job: Job, data_dir: str | None = None, hear: Callable[[float], None] | None = None) -> Outcome:
+    """Run one job; settings that turn out impossible and data that cannot be read become the outcome's reason.
+
+    `hear` is told the share of the job that is done.
+    """
     started = time.perf_counter()
     try:
         source = _source(job.settings[0].source, data_dir)
         members = [Member(setting.net, setting.config, seed) for setting in job.settings for seed in job.seeds]
-        runs = train_members(members, source)
+        runs = train_members(members, source, progress=None if hear is None else lambda event: hear(event.fraction))
     except ChainruleError as error:
         return Outcome({}, time.perf_counter() - started, str(error))
     if runs.interrupted:
@@ -298,7 +313,7 @@ def _run_here(jobs: Sequence[Job], gather: _Gather, data_dir: str | None) -> Non
     try:
         with threadpool_limits(1):
             for job in jobs:
-                outcome = run_job(job, data_dir)
+                outcome = run_job(job, data_dir, functools.partial(gather.hear, job))
                 if outcome.interrupted:  # the engine turns Ctrl-C into unfinished runs; those are no results
                     raise KeyboardInterrupt
                 gather.take(job, outcome)
@@ -309,15 +324,20 @@ def _run_here(jobs: Sequence[Job], gather: _Gather, data_dir: str | None) -> Non
 def _run_in_processes(jobs: Sequence[Job], workers: int, gather: _Gather, data_dir: str | None) -> None:
     """Run jobs in spawned processes. Ctrl-C goes to this process only: it ends the workers."""
     strangers = {child.pid for child in multiprocessing.active_children()}
+    context = multiprocessing.get_context("spawn")
+    shares = context.RawArray("d", len(jobs))  # each worker writes how far its job is, in a place of its own
     with _one_blas_thread():
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
+        pool = ProcessPoolExecutor(workers, context, _start_worker, (shares,))
         try:
-            futures: dict[Future[Outcome], Job] = {pool.submit(run_job, job, data_dir): job for job in jobs}
+            futures = {pool.submit(_run_and_tell, k, job, data_dir): job for k, job in enumerate(jobs)}
             waiting = set(futures)
             while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                done, waiting = wait(waiting, SECONDS_BETWEEN_EVENTS, FIRST_COMPLETED)
+                gather.shares = dict(zip(jobs, shares, strict=True))
                 for future in done:
                     gather.take(futures[future], future.result())
+                if not done:
+                    gather.tell()
         except KeyboardInterrupt:
             gather.give_up("interrupted", interrupted=True)
         except BrokenProcessPool:
@@ -351,9 +371,20 @@ def _one_blas_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _start_worker() -> None:
+_shares: MutableSequence[float] = []
+"""In a worker: the array shared with the parent."""
+
+
+def _start_worker(shares: MutableSequence[float]) -> None:
     """Prepare a worker: Ctrl-C is the parent's to handle, and BLAS keeps to one thread."""
     from threadpoolctl import threadpool_limits
 
+    global _shares
+    _shares = shares
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
+
+
+def _run_and_tell(place: int, job: Job, data_dir: str | None) -> Outcome:
+    """Run a job in a worker and let the parent see how far it is."""
+    return run_job(job, data_dir, functools.partial(_shares.__setitem__, place))
