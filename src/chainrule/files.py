@@ -71,7 +71,7 @@ def check_folder(folder: Path) -> None:
             missing.append(place)
             place = place.parent
         if not place.is_dir():
-            raise RunError(f"cannot write to '{one_line(folder)}': '{one_line(place)}' is a file, name another folder")
+            raise RunError(f"'{one_line(place)}' is a file, not a folder; name another")
         for path in reversed(missing):
             path.mkdir()
         with tempfile.TemporaryFile(dir=folder):

@@ -9,10 +9,9 @@ import numpy as np
 from chainrule.cli._console import count
 from chainrule.cli._predictions import Predictions, outputs_of
 from chainrule.data import Dataset
-from chainrule.nn import Array
+from chainrule.lab.pictures import boundary_grid, fan_series
 from chainrule.report.records import (
     BoundaryFigure,
-    BoundaryGrid,
     BoundaryPanel,
     Curve,
     CurveFigure,
@@ -32,7 +31,6 @@ NAMES = ("curves", "accuracy", "mae", "truth", "boundary", "windows")
 """Every picture that a run's folder may hold."""
 
 GRID = 120
-MARGIN = 0.08
 OTHERS = 12
 IMAGES = 30
 PANELS = 4
@@ -80,17 +78,14 @@ def _series(by_rate: list[Runs], key: str) -> list[FanSeries]:
     """Return the fans of one quantity; rates of which no run has it are left out."""
     series = []
     for runs in by_rate:
-        diverged = tuple(k for k, run in enumerate(runs) if run.stop_reason == "diverged")
         names = {name for run in runs for name in run.history}
         keys = [key] if len(by_rate) > 1 else [key, f"validation_{key}"]
         for one in keys:
             if one in names:
-                epochs, table = runs.history(one)
                 rate = f"rate {runs[0].member.config.learning_rate:g}"
                 part = "validation" if one != key else "training"
-                if table.size:
-                    label = rate if len(by_rate) > 1 else part
-                    series.append(FanSeries(name=label, x=epochs.astype(float), runs=table, diverged=diverged))
+                if any(len(run.history["epoch"]) for run in runs):
+                    series.append(fan_series(rate if len(by_rate) > 1 else part, runs, one))
     return series
 
 
@@ -126,7 +121,7 @@ def truth_figure(run: Run, others: Runs, dataset: Dataset, part: str) -> FigureR
             truth=dataset.y,
             prediction=np.maximum(predictions.rounded, 0),
             classes=dataset.classes,
-            grid=boundary_grid(run, dataset, peers),
+            grid=boundary_grid(run, dataset, peers, GRID),
             x_label=dataset.feature_names[0],
             y_label=dataset.feature_names[1],
         )
@@ -162,7 +157,7 @@ def boundary_figure(runs: Runs, dataset: Dataset) -> FigureRecord | None:
         return None
     panels = tuple(
         BoundaryPanel(
-            grid=boundary_grid(run, dataset),
+            grid=boundary_grid(run, dataset, (), GRID),
             points=dataset.X,
             labels=dataset.y,
             classes=dataset.classes,
@@ -177,25 +172,6 @@ def boundary_figure(runs: Runs, dataset: Dataset) -> FigureRecord | None:
         x_label=dataset.feature_names[0],
         y_label=dataset.feature_names[1],
     )
-
-
-def boundary_grid(run: Run, dataset: Dataset, others: list[Run] | None = None) -> BoundaryGrid:
-    """Evaluate a run (and others, for thin lines) over the rectangle around the data."""
-    low, high = dataset.X.min(axis=0), dataset.X.max(axis=0)
-    pad = np.where(high > low, MARGIN * (high - low), 0.5)
-    x, y = (np.linspace(low[j] - pad[j], high[j] + pad[j], GRID) for j in (0, 1))
-    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    members = [_surface(other, points) for other in others or []] if len(dataset.classes) == 2 else []
-    return BoundaryGrid(x=x, y=y, values=_surface(run, points), members=np.stack(members) if members else None)
-
-
-def _surface(run: Run, points: Array) -> Array:
-    """Return the probability of class 1 for two classes, or the class number for more, (GRID, GRID)."""
-    outputs = outputs_of(run, points)
-    two = outputs.shape[1] == 2
-    values = outputs[:, -1] if two or outputs.shape[1] == 1 else np.argmax(outputs, axis=1).astype(float)
-    surface: Array = np.nan_to_num(values.astype(float), nan=0.0, posinf=1.0, neginf=0.0).reshape(GRID, GRID)
-    return surface
 
 
 def _words(key: str) -> str:

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 from pathlib import Path
 
+from chainrule.cli._options import naming
 from chainrule.cli._pictures import NAMES
-from chainrule.errors import RunError, one_line
-from chainrule.files import write_whole
+from chainrule.files import check_folder, write_whole
 from chainrule.run_store import FILE_NAME
 from chainrule.runs import Runs
 
 HISTORY, SUMMARY = "history.csv", "summary.json"
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written, before any work is done; leaves no trace.
-
-    Raises
-    ------
-    RunError
-        If it is a file, or the system forbids writing there.
-    """
-    missing: list[Path] = []
-    place = folder
-    try:
-        while not place.exists():
-            missing.append(place)
-            place = place.parent
-        if not place.is_dir():
-            raise RunError(f"--out: '{one_line(place)}' is a file, not a folder; name another")
-        for path in reversed(missing):
-            path.mkdir()
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RunError(f"--out: cannot write to '{one_line(folder)}': {reason}") from None
-    finally:
-        for path in missing:
-            if path.is_dir() and not os.listdir(path):
-                path.rmdir()
+def check_out(folder: Path) -> None:
+    """Refuse an ``--out`` that cannot be written, before any work is done."""
+    with naming("--out"):
+        check_folder(folder)
 
 
 def holds_run(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from chainrule.cli._predictions import Predictions, chosen_part, outputs_of, sho
 from chainrule.cli._print_run import show_finals, show_history, show_saved, show_settings, show_verdict
 from chainrule.cli._progress import Bar, TrainingBar
 from chainrule.cli._request import Plan
-from chainrule.cli._saving import SUMMARY, check_folder, holds_run, save_runs
+from chainrule.cli._saving import SUMMARY, check_out, holds_run, save_runs
 from chainrule.cli._success import NOTE
 from chainrule.cli._summary import RateSummary, best_rate, by_rate, summarize
 from chainrule.data import DataSource, Split, split
@@ -111,7 +111,7 @@ def carry_out(plan: Plan, output: Output) -> None:
 
     Everything is saved before the first line is printed, so that a reader who closes the pipe loses nothing.
     """
-    check_folder(plan.out)
+    check_out(plan.out)
     outcome = _train(plan, output)
     folder = free_folder(plan.out) if outcome.runs.interrupted else plan.out
     replaced = holds_run(folder)

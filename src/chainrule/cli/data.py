@@ -63,7 +63,7 @@ def data(
     from chainrule.cli._options import naming
     from chainrule.cli._pictures import write_pictures
     from chainrule.cli._request import load_source
-    from chainrule.cli._saving import check_folder
+    from chainrule.cli._saving import check_out
     from chainrule.data import facts
 
     folder: Path = parse_path(out, "--out")
@@ -73,7 +73,7 @@ def data(
         check_seed(seed)
     source = load_source(name, data_dir, target)
     dataset = source.draw(seed)
-    check_folder(folder)
+    check_out(folder)
     paths = write_pictures([data_figure(dataset)], folder)
     told = facts(dataset)
     output.json({"command": "data", "spec": source.spec, "seed": seed, "facts": told, "pictures": paths})

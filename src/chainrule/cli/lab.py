@@ -122,9 +122,9 @@ def _check_counts(seeds: int | None, workers: int | None) -> None:
 
 def _check_folders(out: Path, data_dir: Path | None) -> None:
     """Refuse folders that cannot be used, before any work is done."""
-    from chainrule.cli._saving import check_folder
+    from chainrule.cli._saving import check_out
 
-    check_folder(out)
+    check_out(out)
     if data_dir is not None and not data_dir.is_dir():
         raise ConfigError(f"--data: '{clean(data_dir)}' is no folder")
 

@@ -52,7 +52,7 @@ def show(
     from pathlib import Path
 
     from chainrule.cli._saved import choose_rate, choose_seed, load_runs
-    from chainrule.cli._saving import check_folder
+    from chainrule.cli._saving import check_out
     from chainrule.cli._showing import Showing
     from chainrule.cli._success import parse_success, rule_of
 
@@ -63,7 +63,7 @@ def show(
         rule = rule_of(runs) if success is None else parse_success(success)
     inside = Path(run)
     folder = parse_path(out, "--out") if out is not None else inside if inside.is_dir() else inside.parent
-    check_folder(folder)
+    check_out(folder)
     showing = Showing.of(runs, chosen, rule, data_dir)
     paths = showing.write(folder)
     output.json({**showing.to_json(), "pictures": paths})

@@ -98,26 +98,47 @@ def shown(value: float, digits: int = 3) -> str:
 
 def truth_figure(ident: str, title: str, run: Run, dataset: Dataset, runs: Runs, caption: str = "") -> TruthFigure:
     """Return ground truth beside a run's prediction, with its boundary and those of some other seeds."""
-    X = dataset.X
-    low, high = X.min(axis=0), X.max(axis=0)
-    margin = 0.08 * (high - low)
-    x, y = (np.linspace(low[j] - margin[j], high[j] + margin[j], GRID_POINTS) for j in (0, 1))
-    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     others = [one for one in runs if one.seed != run.seed and one.stop_reason != "diverged"][:8]
-    shape = (len(y), len(x))
-    members = np.array([other.predict(grid)[:, 0].reshape(shape) for other in others]) if others else None
-    values = run.predict(grid)[:, 0].reshape(shape)
-    prediction = (run.predict(X)[:, 0] >= 0.5).astype(int)
+    prediction = (run.predict(dataset.X)[:, 0] >= 0.5).astype(int)
     return TruthFigure(
         id=ident,
         title=title,
         caption=caption,
-        points=X,
+        points=dataset.X,
         truth=dataset.y.astype(int),
         prediction=prediction,
         classes=dataset.classes,
-        grid=BoundaryGrid(x=x, y=y, values=values, members=members),
+        grid=boundary_grid(run, dataset, others),
     )
+
+
+def boundary_grid(run: Run, dataset: Dataset, others: Sequence[Run] = (), points: int = GRID_POINTS) -> BoundaryGrid:
+    """Evaluate a run (and others, for thin lines) over the rectangle around two-dimensional data.
+
+    Parameters
+    ----------
+    points : int
+        Grid points per side.
+
+    Returns
+    -------
+    BoundaryGrid
+        The probability of class 1 for two classes, the class number for more (then without the others).
+    """
+    low, high = dataset.X.min(axis=0), dataset.X.max(axis=0)
+    margin = np.where(high > low, 0.08 * (high - low), 0.5)
+    x, y = (np.linspace(low[j] - margin[j], high[j] + margin[j], points) for j in (0, 1))
+    grid = np.stack(np.meshgrid(x, y), axis=-1)
+    members = [_surface(other, grid) for other in others] if len(dataset.classes) == 2 else []
+    return BoundaryGrid(x=x, y=y, values=_surface(run, grid), members=np.stack(members) if members else None)
+
+
+def _surface(run: Run, grid: Values) -> Values:
+    """Return what a run says at every place of a grid (rows, columns, 2)."""
+    outputs = run.predict(grid.reshape(-1, 2)).astype(np.float64)
+    values = outputs[:, -1] if outputs.shape[1] <= 2 else outputs.argmax(axis=1).astype(np.float64)
+    surface: Values = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0).reshape(grid.shape[:2])
+    return surface
 
 
 def prediction_table(ident: str, title: str, run: Run, dataset: Dataset, most: int = MOST_TABLE_ROWS) -> TableRecord:

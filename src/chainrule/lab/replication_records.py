@@ -62,7 +62,7 @@ def drawn_row(row: ReplicationRow) -> DrawnRow:
         low = high = None  # a share of seeds is no interval of the reported quantity
     elif low is not None and high is not None:
         reach = 10.0 * max(abs(median), 1e-12)
-        low, high = max(low, -reach), min(high, reach)
+        low, high = (low if math.isfinite(low) else -reach), (high if math.isfinite(high) else reach)
     return DrawnRow(
         id=row.id,
         label=row.label,

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.lab.context import LabContext, Level, success_rule
-from chainrule.lab.pictures import interval_text, rate_row, rate_text, typical_run
+from chainrule.lab.pictures import boundary_grid, interval_text, rate_row, rate_text, typical_run
 from chainrule.lab.sections._sweep import slug
 from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share
 from chainrule.report.records import (
     BoundaryFigure,
-    BoundaryGrid,
     BoundaryPanel,
     Cell,
     Item,
@@ -24,7 +23,6 @@ from chainrule.report.records import (
 from chainrule.stats import compare_rates
 
 RECIPES = ("no_activation", "learning_rates", "question_biases", "question_weights")
-GRID = np.linspace(-0.1, 1.1, 49)
 
 
 def questions(context: LabContext) -> SectionRecord:
@@ -79,10 +77,8 @@ def _boundary(context: LabContext, level: Level) -> BoundaryPanel:
     """Return the boundary of a level's median seed over the data it saw."""
     run = typical_run(level)
     dataset = context.source(level.runs.source).draw(run.seed)
-    grid = np.stack(np.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
-    values = run.predict(grid)[:, 0].reshape(len(GRID), len(GRID))
     return BoundaryPanel(
-        grid=BoundaryGrid(x=GRID, y=GRID, values=np.nan_to_num(values)),
+        grid=boundary_grid(run, dataset, points=49),
         points=dataset.X,
         labels=dataset.y.astype(int),
         classes=dataset.classes,

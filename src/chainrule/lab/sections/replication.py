@@ -62,7 +62,9 @@ def replication(context: LabContext) -> SectionRecord:
     for report, title in REPORTS.items():
         ours = [item for item in figures if item.id.split("-")[1 + isinstance(item, TableRecord)] == report.lower()]
         if ours:
-            items.append(SectionRecord(id=f"report-{report.lower()}", title=title, items=tuple(ours)))
+            items.append(
+                SectionRecord(id=f"report-{report.lower()}", title=title, items=(*ours, *_assumptions(report)))
+            )
     return SectionRecord(
         id="replication",
         title="Replication of the five reports",
@@ -70,6 +72,16 @@ def replication(context: LabContext) -> SectionRecord:
         "was it typical, luck, impossible, or the work of a defect?",
         items=tuple(items),
     )
+
+
+def _assumptions(report: str) -> tuple[Item, ...]:
+    """List what had to be assumed about a report's settings, recipe by recipe."""
+    points = tuple(
+        f"{one.id}: {one.about.strip()}" for one in replication_recipes() if one.report == report and one.about
+    )
+    if not points:
+        return ()
+    return (TextRecord(title="What had to be assumed", paragraphs=(), points=points),)
 
 
 def _traces(context: LabContext) -> list[Item]:
