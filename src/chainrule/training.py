@@ -123,12 +123,14 @@ def train_members(
     runs: dict[int, Run] = {}
     whole = None if progress is None else WholeProgress(progress, len(members))
     interrupted = False
-    for (places, cohort), chosen in zip(cohorts, engines, strict=True):
-        trained = chosen.train(cohort, None if whole is None else whole.part(places))
-        runs.update((places[k], run) for k, run in trained.runs.items())
-        interrupted = trained.interrupted
-        if interrupted:
-            break
+    try:
+        for (places, cohort), chosen in zip(cohorts, engines, strict=True):
+            trained = chosen.train(cohort, None if whole is None else whole.part(places))
+            runs.update((places[k], run) for k, run in trained.runs.items())
+            if trained.interrupted:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        interrupted = True
     if not runs:
         raise KeyboardInterrupt  # nothing had started: there is nothing to hand back
     return Runs(tuple(runs[k] for k in sorted(runs)), source.spec, interrupted)
