@@ -91,7 +91,11 @@ OptimizerName = Annotated[
 Rates = Annotated[
     str,
     _option(
-        _TRAINING, "--lr", metavar="X[,X]", text="Learning rate, above 0; several (0.3,0.1) are trained side by side."
+        _TRAINING,
+        "--lr",
+        "--learning-rate",
+        metavar="X[,X]",
+        text="Learning rate, above 0; several (0.3,0.1) are trained side by side.",
     ),
 ]
 ScheduleName = Annotated[
