@@ -46,7 +46,7 @@ class ProgressEvent:
 class Progress(Protocol):
     """Anything that wants to hear of the progress; called often, so it should return at once."""
 
-    def __call__(self, event: ProgressEvent) -> None: ...
+    def __call__(self, event: ProgressEvent, /) -> None: ...
 
 
 class WholeProgress:
