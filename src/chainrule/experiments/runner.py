@@ -31,8 +31,8 @@ BIG_NETWORK = 100_000
 
 SECONDS_BETWEEN_EVENTS = 0.25
 
-STEP_COST, WEIGHT_COST = 2e-4, 2e-9
-"""Seconds of a population's step, and of one weight times one sample: rough, only for the order of jobs."""
+STEP_COST, UNIT_COST, WEIGHT_COST = 2e-4, 3e-8, 8e-10
+"""Seconds per step of a population, and per step, member and sample for each unit and each weight: rough."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def make_jobs(cells: Iterable[tuple[Cell, Sequence[int]]]) -> list[Job]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _shape(setting: Setting) -> tuple[int, int, float]:
-    """Return a rough (samples, weights, steps) of a setting, without reading its data."""
+def _shape(setting: Setting) -> tuple[int, int, int, float]:
+    """Return a rough (samples per step, units, weights, steps) of a setting, without reading its data."""
     source = load(setting.source)
     n = int(getattr(source, "n", None) or {"mnist": 60_000, "digits": 1_797, "xor": 21}.get(source.name, 100))
     n_in, n_out = {"mnist": (784, 10), "digits": (64, 10)}.get(source.name, (2, 1))
@@ -153,19 +153,17 @@ def _shape(setting: Setting) -> tuple[int, int, float]:
     weights = sum(a * b + b for a, b in itertools.pairwise(widths))
     config = setting.config
     batch = n if config.batch_size == "full" else min(int(config.batch_size), n)
-    return n, weights, config.epochs * (n / batch)
+    return batch, sum(widths[1:]), weights, config.epochs * (n / batch)
 
 
 def _weights(setting: Setting) -> int:
-    return _shape(setting)[1]
+    return _shape(setting)[2]
 
 
 def job_cost(job: Job) -> float:
-    """Estimate a job's seconds: steps times (overhead + work per step)."""
-    n, weights, steps = _shape(job.settings[0])
-    batch = job.settings[0].config.batch_size
-    samples = n if batch == "full" else min(int(batch), n)
-    return steps * (STEP_COST + WEIGHT_COST * weights * samples * job.members)
+    """Estimate a job's seconds: steps times (overhead + work per step); only their order matters."""
+    samples, units, weights, steps = _shape(job.settings[0])
+    return steps * (STEP_COST + (UNIT_COST * units + WEIGHT_COST * weights) * samples * job.members)
 
 
 def run_jobs(
