@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.lab.context import LabContext, success_rule
+from chainrule.lab.context import LabContext, Level, success_rule
 from chainrule.lab.pictures import fan, fan_series, interval_text
+from chainrule.lab.sections._mnist import mnist_block, mnist_levels
 from chainrule.lab.verdicts import comparison_verdict, metric_verdict, rate_verdict
 from chainrule.report.records import (
     Cell,
@@ -17,6 +16,7 @@ from chainrule.report.records import (
     Item,
     SectionRecord,
     TableRecord,
+    TextRecord,
     VerdictRecord,
     WindowFigure,
     WindowSeries,
@@ -36,22 +36,15 @@ def loss_windows(context: LabContext) -> SectionRecord:
     """Show mean and spread over seeds of the windowed loss, for a short and a long window."""
     items: list[Item] = []
     for level in context.levels("loss_windows"):
-        size = level.runs[0].member.config.window
-        means = _window_means(level.runs)
-        long = means[:, : means.shape[1] // GROUP * GROUP].reshape(len(means), -1, GROUP).mean(axis=2)
-        items = [
-            WindowFigure(
-                id="loss-windows-curve",
-                title="Windowed loss: mean and spread over seeds",
-                series=(_series(f"{size} steps", means, size), _series(f"{size * GROUP} steps", long, size * GROUP)),
-                x_label="step (single samples)",
-                log_y=True,
-                caption=f"Digits, batch size 1, {len(means)} seeds; spread is the standard deviation over seeds.",
-            ),
-            _spread_table(means, long, size),
-            _early_late(means, size),
-            _short_long(means, long, size),
-        ]
+        items += _windows("loss-windows", "Digits", level)
+    mnist = mnist_levels(context, "E5M")
+    for level in mnist:
+        items.append(
+            SectionRecord(id="windows-mnist", title="MNIST", items=tuple(_windows("mnist-windows", "MNIST", level)))
+        )
+    if not mnist:
+        text = "Report E's experiment E5 on MNIST runs in the full lab, with the replication."
+        items.append(SectionRecord(id="windows-mnist", title="MNIST", items=(TextRecord(paragraphs=(text,)),)))
     return SectionRecord(
         id="loss-windows",
         title="Windowed mean and spread of the loss",
@@ -59,6 +52,26 @@ def loss_windows(context: LabContext) -> SectionRecord:
         "the less it depends on the seed.",
         items=tuple(items),
     )
+
+
+def _windows(ident: str, data: str, level: Level) -> list[Item]:
+    """Show the windowed loss of one set of runs, for its own window and one `GROUP` times as long."""
+    size = level.runs[0].member.config.window
+    means = _window_means(level.runs)
+    long = means[:, : means.shape[1] // GROUP * GROUP].reshape(len(means), -1, GROUP).mean(axis=2)
+    return [
+        WindowFigure(
+            id=f"{ident}-curve",
+            title=f"{data}: windowed loss, mean and spread over seeds",
+            series=(_series(f"{size} steps", means, size), _series(f"{size * GROUP} steps", long, size * GROUP)),
+            x_label="step (single samples)",
+            log_y=True,
+            caption=f"{data}, batch size 1, {len(means)} seeds; spread is the standard deviation over seeds.",
+        ),
+        _spread_table(f"{ident}-table", means, long, size),
+        _early_late(means, size),
+        _short_long(means, long, size),
+    ]
 
 
 def _window_means(runs: Runs) -> Means:
@@ -81,7 +94,7 @@ def _thirds(means: Means) -> tuple[Means, Means]:
     return means[:, :third].std(axis=1, ddof=1), means[:, -third:].std(axis=1, ddof=1)
 
 
-def _spread_table(means: Means, long: Means, size: int) -> TableRecord:
+def _spread_table(ident: str, means: Means, long: Means, size: int) -> TableRecord:
     """Return the spread over seeds early and late, for both windows."""
     rows: list[tuple[Cell, ...]] = []
     for table, steps in ((means, size), (long, size * GROUP)):
@@ -89,7 +102,7 @@ def _spread_table(means: Means, long: Means, size: int) -> TableRecord:
         third = max(len(spread) // 3, 1)
         rows.append((f"{steps} steps", len(table), float(spread[:third].mean()), float(spread[-third:].mean())))
     return TableRecord(
-        id="loss-windows-table",
+        id=ident,
         title="Spread over seeds, mean of the first and of the last third of training",
         columns=("window", "seeds", "early", "late"),
         rows=tuple(rows),
@@ -165,6 +178,16 @@ def train_validation(context: LabContext) -> SectionRecord:
             for case, level in levels.items()
             if plain is not None and level is not plain
         ]  # fmt: skip
+    items.append(
+        mnist_block(
+            context,
+            "train-validation-mnist",
+            "E4",
+            "experiment",
+            ("running_loss", "validation_loss"),
+            ("final running_loss", "final validation_loss", "final accuracy", "final validation_accuracy"),
+        )
+    )
     return SectionRecord(
         id="train-validation",
         title="Training against validation",
@@ -174,12 +197,12 @@ def train_validation(context: LabContext) -> SectionRecord:
     )
 
 
-def _renamed(level: Any, name: str) -> Any:
+def _renamed(level: Level, name: str) -> Level:
     """Return the level under another name."""
-    return type(level)(name, level.value, level.runs, level.success)
+    return Level(name, level.value, level.runs, level.success)
 
 
-def _gap_table(levels: dict[str, Any]) -> TableRecord:
+def _gap_table(levels: dict[str, Level]) -> TableRecord:
     """Return final and best validation values beside the training values."""
     rows: list[tuple[Cell, ...]] = []
     for case, level in levels.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainrule.lab.context import LabContext
+from chainrule.lab.sections._mnist import mnist_block
 from chainrule.lab.sections._sweep import Sweep, sweep_items
 from chainrule.lab.verdicts import metric_verdict
 from chainrule.report.records import Bar, BarFigure, Item, SectionRecord, TextRecord
@@ -25,7 +26,18 @@ def learning_rates(context: LabContext) -> SectionRecord:
         title="Learning rates",
         lead="Too small a rate does not arrive in the time given, too large a rate jumps about or lands where units "
         "are saturated. Between the two lies a range, and its width is what matters.",
-        items=(*_block("lr-points", "Points", points), *_block("lr-digits", "Digits, held-out fifth", digits)),
+        items=(
+            *_block("lr-points", "Points", points),
+            *_block("lr-digits", "Digits, held-out fifth", digits),
+            mnist_block(
+                context,
+                "lr-mnist",
+                "E6",
+                "learning rate",
+                ("validation_loss",),
+                ("final running_loss", "final validation_loss", "final validation_accuracy"),
+            ),
+        ),
     )
 
 
@@ -105,6 +117,16 @@ def batch_size(context: LabContext) -> SectionRecord:
         )
     if "1" in levels and "50" in levels:
         items.append(metric_verdict("Digits", levels["1"], levels["50"], "seconds", "seconds per network"))
+    items.append(
+        mnist_block(
+            context,
+            "batch-mnist",
+            "E3",
+            "batch",
+            ("running_loss", "validation_accuracy"),
+            ("final running_loss", "final validation_accuracy", "seconds"),
+        )
+    )
     return SectionRecord(
         id="batch-size",
         title="Minibatch size, and single samples against the batch",
