@@ -36,11 +36,12 @@ def save(runs: Runs, folder: Path) -> Path:
         rows.append(_row(run, place))
     described = [{"network": network.describe(), "training": config.describe()} for network, config in settings]
     header = {"format": FORMAT, "source": runs.source, "interrupted": runs.interrupted, "notes": list(runs.notes)}
-    text = json.dumps({**header, "settings": described, "runs": rows})
-    arrays: dict[str, np.ndarray[Any, Any]] = {"json": np.frombuffer(text.encode(), dtype=np.uint8)}
-    arrays |= _lay_out("theta", [{"theta": run.theta} for run in runs])
+    arrays = _lay_out("theta", [{"theta": run.theta} for run in runs])
     arrays |= _lay_out("history", [run.history for run in runs])
     arrays |= _lay_out("windows", [run.windows for run in runs])
+    # the names are listed too, so that none can go missing unnoticed
+    text = json.dumps({**header, "settings": described, "runs": rows, "arrays": list(arrays)})
+    arrays["json"] = np.frombuffer(text.encode(), dtype=np.uint8)
     write_whole(folder / FILE_NAME, lambda temporary: _write_npz(temporary, arrays))
     write_text(folder / "config.json", json.dumps({**header, "settings": described}, indent=1) + "\n")
     runs.to_csv(folder / "runs.csv")
@@ -111,11 +112,14 @@ def load(folder: Path) -> Runs:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with np.load(path, allow_pickle=False) as archive:
+            # opened here, because np.load leaves a file open that turns out to be no archive
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 header = json.loads(bytes(archive["json"]))
                 if header["format"] > FORMAT:
                     later = f"format {one_line(header['format'])}, this one reads up to {FORMAT}"
                     raise RunError(f"{one_line(path, 200)} was written by a later chainrule ({later}): update it")
+                if sorted(archive.files) != sorted([*header["arrays"], "json"]):
+                    raise ValueError("an array is missing")
                 return _read(header, archive)
     except RunError:
         raise
