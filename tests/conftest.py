@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -13,3 +14,6 @@ settings.register_profile(
     "repeatable", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+# The comparison with PyTorch is a group of its own (`make oracle`); it can only be collected where PyTorch is.
+collect_ignore = [] if importlib.util.find_spec("torch") else ["oracle"]
