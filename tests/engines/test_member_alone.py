@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from chainrule import Dataset, Member, Run, Runs, TrainingConfig, mlp, train, train_members
 from chainrule.data import FixedSource, load
@@ -197,6 +198,19 @@ def test_a_large_population_holds_no_surprise(same_run: Same) -> None:
         same_run(
             runs[seed], train(mlp([3], "sigmoid"), "xor", seeds=[seed], epochs=3, optimizer="adam", batch_size=6)[0]
         )
+
+
+def test_the_number_of_blas_threads_changes_no_bit(same_run: Same) -> None:
+    """A product of (50, 784) and (784, 300) rounds otherwise in two threads; the engine uses one."""
+    rng = np.random.default_rng(3)
+    data = Dataset("wide", rng.normal(size=(100, 784)), rng.integers(0, 2, 100), "binary")
+    runs = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            runs.append(train(mlp([300], "tanh"), data, epochs=2, batch_size=50)[0])
+            after = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+        assert after == {threads}  # and others may go on with theirs
+    same_run(*runs)
 
 
 def test_equal_seeds_share_data_split_and_order_whatever_the_setting() -> None:

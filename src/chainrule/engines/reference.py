@@ -6,8 +6,10 @@ member's result does not depend on how many neighbours it has or how the populat
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import ClassVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from chainrule.engines._base import Engine, Progress, Trained, WholeProgress
 from chainrule.engines._evaluation import SLICE
 from chainrule.engines._session import Session
 from chainrule.runs import Run
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 # Members are trained together up to this many bytes of their samples, weights and activations; beyond it,
 # stacking saves no time and costs memory.
@@ -36,7 +41,7 @@ class ReferenceEngine(Engine):
         runs: dict[int, Run] = {}
         whole = None if progress is None else WholeProgress(progress, len(cohort))
         # Overflow is what the divergence guard looks for; it reports in its own words.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        with _one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
             try:
                 for index in chunks(cohort):
                     session = Session(cohort.take(index), self.name, None if whole is None else whole.part(index))
@@ -46,6 +51,23 @@ class ReferenceEngine(Engine):
             except KeyboardInterrupt:  # between two chunks, or for the second time in one
                 return Trained(runs, interrupted=True)
         return Trained(runs)
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """Let BLAS use one thread: how it cuts a large product for its threads changes the last bits of the result.
+
+    Small products, which most of ours are, are no faster with more; on a busy machine they are many times slower.
+    """
+    limited: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
+    return limited
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    """Find the BLAS library that NumPy has loaded, once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def chunks(cohort: Cohort) -> list[list[int]]:
