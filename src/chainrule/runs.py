@@ -31,7 +31,7 @@ class Divergence:
     Attributes
     ----------
     epoch : int
-        The epoch in which it was first seen, from 0.
+        The epoch in which it was first seen, from 0: in a step of that epoch, or in its weights after it.
     layer : str
         The first layer concerned (``layer 2 (Dense)``) or ``loss``.
     quantity : str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -81,6 +82,14 @@ def test_take_keeps_order_and_rates() -> None:
     assert isinstance(part.splits, tuple)
     assert [member.config.learning_rate for member in part.members()] == [0.2, 0.1]
     assert len(cohort.splits[1:3]) == 2
+
+
+def test_a_part_of_a_cohort_travels_between_processes() -> None:
+    ((_, cohort),) = make_cohorts(members(3), load("linear(n=9)"))
+    part = cohort.take([2, 0])
+    again = pickle.loads(pickle.dumps(part))
+    assert (again.network, again.config, again.seeds) == (part.network, part.config, (2, 0))
+    assert [parts.train.fingerprint for parts in again.splits] == [parts.train.fingerprint for parts in part.splits]
 
 
 def test_small_data_are_drawn_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -167,6 +168,12 @@ def test_successes(mixed: Runs) -> None:
     assert mixed.successes(lambda run: run.epochs > 5).tolist() == [run.epochs > 5 for run in mixed]
     assert mixed.successes().dtype == bool
     assert mixed[:0].successes().shape == (0,)
+
+
+def test_runs_travel_between_processes(mixed: Runs) -> None:
+    again = pickle.loads(pickle.dumps(mixed))
+    assert [run.theta.tobytes() for run in again] == [run.theta.tobytes() for run in mixed]
+    np.testing.assert_equal(again.to_rows(), mixed.to_rows())
 
 
 def test_learning_rates_vary_slowest() -> None:

@@ -107,8 +107,8 @@ class Engine(ABC):
     An engine must
 
     - return one `Run` per member, and never change the cohort;
-    - give member k the same weights whether it is trained alone or among others (to the last bit, or within
-      a tolerance that the engine states);
+    - give member k the same weights whether it is trained alone or among others, with one thread or several (to
+      the last bit, or within a tolerance that the engine states);
     - freeze a member that meets a non-finite value, without disturbing its neighbours, and say where and why;
     - end on `KeyboardInterrupt` by returning the members as they are, unfinished ones marked ``interrupted``,
       at whatever moment it comes; only a second one, while the first is being dealt with, may cost members;
