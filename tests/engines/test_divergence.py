@@ -142,6 +142,15 @@ def test_data_that_are_too_large_from_the_start() -> None:
     assert run.history["epoch"].tolist() == []
 
 
+def test_a_loss_that_is_not_finite_meets_no_rule() -> None:
+    data = Dataset("huge", np.array([[1e200], [3e200]]), np.array([0.0, 1.0]), "regression")
+    stopping = ("target(1e300, metric=mae)",)  # the error is below it, but the squared error overflows
+    run = train(mlp([], weight_init="constant(1.0)"), data, epochs=5, stopping=stopping)[0]
+    assert (run.stop_reason, run.converged, run.epochs) == ("diverged", False, 0)
+    run = train(mlp([], weight_init="constant(1.0)"), data, epochs=0, stopping=stopping)[0]
+    assert (run.stop_reason, run.converged, run.epochs) == ("diverged", False, 0)
+
+
 def test_a_penalty_that_overflows_is_told_from_the_loss() -> None:
     network = mlp([3], "tanh", l2=1.0)
     run = train(network, "xor", loss="binary_cross_entropy", learning_rate=1e200, epochs=5)[0]

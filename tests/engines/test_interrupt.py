@@ -165,6 +165,23 @@ def test_ctrl_c_while_finishing_loses_nothing(whole: dict[Member, Run], monkeypa
     assert runs[0].stop_reason != "interrupted"
 
 
+def test_ctrl_c_while_members_are_taken_out_keeps_their_reason(
+    whole: dict[Member, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, pressed = Session._keep, [False]
+
+    def press_once(*args: Any) -> None:
+        if not pressed[0]:
+            pressed[0] = True
+            raise KeyboardInterrupt
+        keep(*args)
+
+    monkeypatch.setattr(Session, "_keep", press_once)
+    runs = train_members(members(), "linear(n=25)")
+    check(runs, whole)
+    assert [run.stop_reason for run in runs] == ["interrupted", "interrupted", "diverged"] * 3
+
+
 def test_a_second_ctrl_c_costs_one_chunk_only(whole: dict[Member, Run], monkeypatch: pytest.MonkeyPatch) -> None:
     finals, calls = Evaluation.finals, [0]
 

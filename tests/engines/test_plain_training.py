@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -182,6 +182,11 @@ def test_balanced_classes_weigh_the_same() -> None:
     network = mlp([], weight_init="zeros")
     run = train(network, data, epochs=1, loss="binary_cross_entropy", learning_rate=1.0, class_weight="balanced")[0]
     deltas = np.array([0.5, -0.5, -0.5, -0.5]) * np.array([2, 2 / 3, 2 / 3, 2 / 3]) / 4
+    np.testing.assert_allclose(run.theta, [-(deltas * X[:, 0]).sum(), -deltas.sum()], atol=1e-15)
+    both = replace(data, sample_weight=np.array([1.0, 2.0, 0.0, 1.0]))
+    run = train(network, both, epochs=1, loss="binary_cross_entropy", learning_rate=1.0, class_weight="balanced")[0]
+    weights = np.array([2.0, 4 / 3, 0.0, 2 / 3])  # the product of both
+    deltas = np.array([0.5, -0.5, -0.5, -0.5]) * weights / weights.sum()
     np.testing.assert_allclose(run.theta, [-(deltas * X[:, 0]).sum(), -deltas.sum()], atol=1e-15)
 
 

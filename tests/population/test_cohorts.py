@@ -72,7 +72,21 @@ def test_data_are_shared_where_they_are_equal() -> None:
     assert taken.splits[1].train.fingerprint == load("linear").draw(1).fingerprint
     ((_, split),) = make_cohorts(members(2, validation=0.3), load("xor"))  # a split is drawn from the seed
     assert split.draws == (0, 1)
+    assert make_cohorts(members(2, test=0.3), load("xor"))[0][1].draws == (0, 1)
     assert split.splits[0].train_rows.tolist() != split.splits[1].train_rows.tolist()  # type: ignore[union-attr]
+
+
+def test_cohorts_that_split_otherwise_share_nothing() -> None:
+    """Same seed, but another way to split: other rows."""
+    ways: list[dict[str, Any]] = [
+        {"validation": 0.3}, {"validation": 0.3, "stratify": True}, {"validation": 0.2}, {"test": 0.3},
+    ]  # fmt: skip
+    everyone = [member for way in ways for member in members(1, **way)]
+    rows = [cohort.splits[0].train_rows for _, cohort in make_cohorts(everyone, load("gaussians(n=20)"))]
+    alone = [make_cohorts([member], load("gaussians(n=20)"))[0][1].splits[0].train_rows for member in everyone]
+    for one, other in zip(rows, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len({tuple(part.tolist()) for part in rows if part is not None}) >= 3
 
 
 def test_take_keeps_order_and_rates() -> None:
