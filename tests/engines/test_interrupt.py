@@ -165,21 +165,27 @@ def test_ctrl_c_while_finishing_loses_nothing(whole: dict[Member, Run], monkeypa
     assert runs[0].stop_reason != "interrupted"
 
 
+@pytest.mark.parametrize("at", range(1, 7))
 def test_ctrl_c_while_members_are_taken_out_keeps_their_reason(
-    whole: dict[Member, Run], monkeypatch: pytest.MonkeyPatch
+    whole: dict[Member, Run], monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    keep, pressed = Session._keep, [False]
+    """The members have their outcome, but are not yet taken out of the arrays."""
+    keep, calls, given = Session._keep, [0], {}
 
-    def press_once(*args: Any) -> None:
-        if not pressed[0]:
-            pressed[0] = True
+    def press_once(session: Session, staying: Any) -> None:
+        calls[0] += 1
+        if calls[0] == at:
+            given.update(session.outcome)
             raise KeyboardInterrupt
-        keep(*args)
+        keep(session, staying)
 
     monkeypatch.setattr(Session, "_keep", press_once)
     runs = train_members(members(), "linear(n=25)")
     check(runs, whole)
-    assert [run.stop_reason for run in runs] == ["interrupted", "interrupted", "diverged"] * 3
+    by_setting = {(run.seed, run.member.config): run.stop_reason for run in runs}
+    ended = sorted(outcome.reason for outcome in given.values())
+    assert sorted(reason for reason in by_setting.values() if reason != "interrupted") == ended
+    assert at == 1 or {"patience", "loss_below"} & set(ended)
 
 
 def test_a_second_ctrl_c_costs_one_chunk_only(whole: dict[Member, Run], monkeypatch: pytest.MonkeyPatch) -> None:
