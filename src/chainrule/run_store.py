@@ -19,9 +19,9 @@ import numpy as np
 from chainrule.data import FittedPreprocessing
 from chainrule.errors import RunError, one_line
 from chainrule.files import write_text, write_whole
-from chainrule.nn import Array, Network
+from chainrule.nn import Array, Network, Params
 from chainrule.population import Member, TrainingConfig
-from chainrule.runs import Divergence, Run, Runs
+from chainrule.runs import STOP_REASONS, Divergence, Run, Runs
 
 FORMAT = 1
 FILE_NAME = "runs.npz"
@@ -39,6 +39,7 @@ def save(runs: Runs, folder: Path) -> Path:
     arrays = _lay_out("theta", [{"theta": run.theta} for run in runs])
     arrays |= _lay_out("history", [run.history for run in runs])
     arrays |= _lay_out("windows", [run.windows for run in runs])
+    arrays |= _lay_out("normalization", [_flat(run.normalization) for run in runs])
     # the names are listed too, so that none can go missing unnoticed
     text = json.dumps({**header, "settings": described, "runs": rows, "arrays": list(arrays)})
     arrays["json"] = np.frombuffer(text.encode(), dtype=np.uint8)
@@ -69,6 +70,27 @@ def _row(run: Run, setting: int) -> dict[str, Any]:
         "engine": run.engine,
         "preprocessing": run.preprocessing.state() if run.preprocessing else None,
     }
+
+
+def _flat(normalization: Params | None) -> dict[str, Array]:
+    """Name each array by its layer: ``1/mean``."""
+    layers = () if normalization is None else normalization
+    return {f"{number}/{name}": array for number, layer in enumerate(layers) for name, array in layer.items()}
+
+
+def _by_layer(arrays: dict[str, Array], network: Network, dtype: str) -> Params | None:
+    """Undo `_flat`; a name or a length that does not fit the network is damage."""
+    if not arrays:
+        return None
+    layers: list[dict[str, Array]] = [{} for _ in network.layers]
+    for key, array in arrays.items():
+        number, _, name = key.partition("/")
+        if array.shape != network.shapes[int(number)] or name not in ("mean", "scale"):
+            raise ValueError(f"normalization {key} of shape {array.shape} does not fit the network")
+        layers[int(number)][name] = array.astype(dtype)
+    if any(len(layer) == 1 for layer in layers):
+        raise ValueError("normalization lacks a mean or a scale")
+    return tuple(layers)
 
 
 def _lay_out(group: str, records: Sequence[dict[str, Array]]) -> dict[str, np.ndarray[Any, Any]]:
@@ -135,10 +157,12 @@ def _read(header: dict[str, Any], archive: Any) -> Runs:
         for s in header["settings"]
     ]
     n_runs = len(header["runs"])
-    parts = [_collect(archive, group, n_runs) for group in ("theta", "history", "windows")]
+    parts = [_collect(archive, group, n_runs) for group in ("theta", "history", "windows", "normalization")]
     runs = []
-    for row, theta, history, windows in zip(header["runs"], *parts, strict=True):
+    for row, theta, history, windows, normalization in zip(header["runs"], *parts, strict=True):
         network, config = settings[row.pop("setting")]
+        if row["stop_reason"] not in STOP_REASONS:
+            raise ValueError(f"stop reason {row['stop_reason']!r}")
         if theta["theta"].shape != (network.n_parameters,):
             raise ValueError(f"weights of shape {theta['theta'].shape} for a network of {network.n_parameters}")
         divergence, fitted = row.pop("divergence"), row.pop("preprocessing")
@@ -150,6 +174,7 @@ def _read(header: dict[str, Any], archive: Any) -> Runs:
                 windows=windows,
                 divergence=Divergence(**divergence) if divergence else None,
                 preprocessing=FittedPreprocessing.from_state(fitted) if fitted else None,
+                normalization=_by_layer(normalization, network, config.dtype),
                 **row,
             )
         )

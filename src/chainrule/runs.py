@@ -85,6 +85,10 @@ class Run:
         The engine that trained it.
     preprocessing : FittedPreprocessing or None
         For tables: how raw rows become features, fitted on this run's training part.
+    normalization : Params or None
+        For a network with normalising layers: for each layer the ``mean`` and ``scale`` (features,) of the whole
+        training part under the final weights (nothing for other layers). Predictions, and the final values for
+        validation and test samples, use these.
     """
 
     member: Member
@@ -100,6 +104,7 @@ class Run:
     seconds: float = 0.0
     engine: str = "reference"
     preprocessing: FittedPreprocessing | None = None
+    normalization: Params | None = None
 
     @property
     def seed(self) -> int:
@@ -108,8 +113,14 @@ class Run:
 
     @property
     def params(self) -> Params:
-        """The weights by layer: a tuple of ``{"W": (fan_in, fan_out), "b": (fan_out,)}``."""
-        return self.member.network.unpack(self.theta)
+        """The weights by layer: a tuple of ``{"W": (fan_in, fan_out), "b": (fan_out,)}``.
+
+        A normalising layer has ``{"mean": (features,), "scale": (features,)}``, see `normalization`.
+        """
+        weights = self.member.network.unpack(self.theta)
+        if self.normalization is None:
+            return weights
+        return tuple({**own, **more} for own, more in zip(weights, self.normalization, strict=True))
 
     def predict(self, X: Array) -> Array:
         """Return the network's outputs (n, k) for samples `X` (n, d); NaN where diverged weights give no number.
@@ -131,8 +142,11 @@ class Run:
             raise ShapeError(f"X must be an array of numbers (n, features): {one_line(error)}") from None
 
     def to_row(self) -> dict[str, Any]:
-        """Return the run as one flat row: setting, seed, outcome, final metrics."""
-        config = self.member.config.describe()
+        """Return the run as one flat row: setting, seed, outcome, final metrics.
+
+        The loss that was minimised is ``loss_function``; its final value is ``final_loss``.
+        """
+        config = {"loss_function" if k == "loss" else k: v for k, v in self.member.config.describe().items()}
         for name in ("stopping", "metrics"):
             config[name] = " ".join(config[name])
         divergence = asdict(self.divergence) if self.divergence else dict.fromkeys(("epoch", "layer", "cause"))
@@ -201,11 +215,12 @@ class Runs(Sequence[Run]):
     def column(self, name: str) -> np.ndarray[Any, Any]:
         """Return one column of the table as an array (n_runs,); missing values are NaN or None.
 
-        `name` is a column of `to_rows`; a final metric may be named without its ``final_``.
+        `name` is a column of `to_rows`; a final metric may be named without its ``final_``: ``column("loss")`` holds
+        the final losses, ``column("loss_function")`` what was minimised.
         """
         rows = self.to_rows()
         columns = {key for row in rows for key in row}
-        key = name if name in columns else f"final_{name}"
+        key = f"final_{name}" if f"final_{name}" in columns else name
         if key not in columns:
             raise ConfigError(unknown_name("column", name, columns))
         values = [row.get(key) for row in rows]

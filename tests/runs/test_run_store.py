@@ -175,6 +175,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "row without seed": lambda arrays: arrays["header"]["runs"][0].pop("seed"),
     "row with a negative seed": lambda arrays: arrays["header"]["runs"][0].update(seed=-1),
     "row with more": lambda arrays: arrays["header"]["runs"][0].update(extra=1),
+    "row with another reason": lambda arrays: arrays["header"]["runs"][0].update(stop_reason="tired"),
     "row is a number": lambda arrays: arrays["header"]["runs"].__setitem__(0, 5),
     "divergence of another kind": lambda arrays: arrays["header"]["runs"][2].update(divergence={"when": 3}),
     "preprocessing of another kind": lambda arrays: arrays["header"]["runs"][0].update(preprocessing={"version": 9}),

@@ -58,9 +58,9 @@ def test_rows_are_flat_and_complete(mixed: Runs) -> None:
 def test_columns(mixed: Runs) -> None:
     assert mixed.column("seed").tolist() == [run.seed for run in mixed]
     assert mixed.column("epochs_run").tolist() == [run.epochs for run in mixed]
-    loss = mixed.column("loss")  # a setting has the name: the loss that was minimised
-    assert set(loss) == {"mse"}
-    np.testing.assert_array_equal(mixed.column("final_loss"), [run.final["loss"] for run in mixed])
+    assert set(mixed.column("loss_function")) == {"mse"}
+    for name in ("loss", "final_loss"):  # the final value, not the setting of that name
+        np.testing.assert_array_equal(mixed.column(name), [run.final["loss"] for run in mixed])
     np.testing.assert_array_equal(mixed.column("accuracy"), mixed.column("final_accuracy"))
     validation = mixed.column("validation_loss")
     assert validation.dtype == np.float64

@@ -7,7 +7,7 @@ import numpy as np
 from chainrule.cohorts import Cohort
 from chainrule.engines._cohort_data import Samples, gather
 from chainrule.metrics import Metric, for_task, metric
-from chainrule.nn import Array, Forward, Network, Params, Standardize, loss, loss_value
+from chainrule.nn import Array, Forward, Network, Params, Standardize, fix_statistics, loss, loss_value
 from chainrule.optim import stopping_rule
 from chainrule.population import TrainingConfig
 
@@ -38,8 +38,15 @@ class Evaluation:
         """Return loss and metrics (m,) by name, and the training forward pass if it was made in one piece."""
         values, forward = self._values(params, train, "")
         if validation is not None:
-            values |= self._values(params, validation, "validation_")[0]
+            values |= self._values(self._fixed(params, forward), validation, "validation_")[0]
         return values, None if self.network.has_dropout else forward
+
+    def _fixed(self, params: Params, forward: Forward | None) -> Params:
+        """Return the weights as other samples meet them: normalised with the statistics of the training part."""
+        if self.in_slices:
+            return params
+        assert forward is not None, "samples that are standardised together are evaluated together"
+        return fix_statistics(params, forward)
 
     def _values(self, params: Params, samples: Samples, prefix: str) -> tuple[dict[str, Array], Forward | None]:
         """Return loss and metrics on one part, names prefixed."""
@@ -60,15 +67,25 @@ class Evaluation:
         Z, A = (np.concatenate([getattr(piece, name) for piece in pieces], axis=-2) for name in ("Z", "A"))
         return Z, A, None
 
-    def finals(self, theta: Array, cohort: Cohort) -> list[dict[str, float]]:
-        """Return each member's loss and metrics on every part, for weights `theta` (m, P)."""
-        params = self.network.unpack(theta)
+    def finals(self, theta: Array, cohort: Cohort) -> tuple[list[dict[str, float]], Params | None]:
+        """Return each member's loss and metrics on every part, for weights `theta` (m, P).
+
+        Beside them the statistics of the training part that a network with normalising layers predicts with: for
+        each layer its ``mean`` and ``scale`` (m, features), or nothing; None for any other network.
+        """
+        weights = params = self.network.unpack(theta)
         values: dict[str, Array] = {}
         for part, prefix in (("train", ""), ("validation", "validation_"), ("test", "test_")):
             samples = gather(cohort, part)
             if samples is not None:
-                values |= self._values(params, samples, prefix)[0]
-        return [{name: float(column[k]) for name, column in values.items()} for k in range(len(cohort))]
+                more, forward = self._values(params, samples, prefix)
+                values |= more
+                params = self._fixed(params, forward) if part == "train" else params
+        finals = [{name: float(column[k]) for name, column in values.items()} for k in range(len(cohort))]
+        if self.in_slices:
+            return finals, None
+        added = ({k: v for k, v in new.items() if k not in old} for old, new in zip(weights, params, strict=True))
+        return finals, tuple(added)
 
 
 def _monitored(spec: str) -> list[str]:

@@ -14,7 +14,7 @@ from chainrule.engines._cohort_data import Batches, Samples, gather
 from chainrule.engines._divergence import diagnose, finite_members
 from chainrule.engines._evaluation import Evaluation
 from chainrule.engines._history import Recorder
-from chainrule.nn import Array, Forward, loss
+from chainrule.nn import Array, Forward, Params, loss
 from chainrule.optim import clip_by_norm, clip_by_value, optimizer, schedule, stopping_rule
 from chainrule.random import stream
 from chainrule.runs import Divergence, Run
@@ -260,7 +260,7 @@ class Session:
 
     def _finish(self) -> list[Run]:
         """Evaluate the final weights of every member and make the runs."""
-        finals = self.evaluation.finals(self.final_theta, self.cohort)
+        finals, statistics = self.evaluation.finals(self.final_theta, self.cohort)
         histories, windows = self.history.split(), self.windows.split()
         seconds = (time.perf_counter() - self.started) / self.m
         runs = []
@@ -282,8 +282,20 @@ class Session:
                     seconds=seconds,
                     engine=self.engine,
                     preprocessing=train.preprocess,
+                    normalization=None if statistics is None else _of_member(statistics, place),
                 )
             )
         if not self.interrupted:
             self._tell(None)
         return runs
+
+
+def _of_member(statistics: Params, place: int) -> Params:
+    """Return one member's statistics, copied: the others' need not stay alive with them.
+
+    Those of inputs that all members share have no member axis.
+    """
+    return tuple(
+        {name: (array if array.ndim == 1 else array[place]).copy() for name, array in layer.items()}
+        for layer in statistics
+    )

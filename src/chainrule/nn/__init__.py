@@ -11,7 +11,7 @@ from chainrule.nn.dropout import Dropout
 from chainrule.nn.initializers import INITIALIZERS, Initializer, default_initializer, initializer
 from chainrule.nn.losses import LOSSES, Loss, loss, loss_value, output_delta
 from chainrule.nn.network import Forward, Network, ParameterSlot, mlp
-from chainrule.nn.normalize import Standardize
+from chainrule.nn.normalize import Standardize, fix_statistics
 from chainrule.nn.trace import Trace, TraceStep
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "TraceStep",
     "activation",
     "default_initializer",
+    "fix_statistics",
     "initializer",
     "loss",
     "loss_value",
