@@ -48,6 +48,14 @@ def test_linear_labels_say_which_coordinate_is_larger(seed: int) -> None:
     assert [int(label) for label in data.y] == [0 if x1 > x2 else 1 for x1, x2 in data.X]
 
 
+def test_linear_with_an_offset_moves_the_boundary_off_the_origin() -> None:
+    data = load("linear(n=50, offset=0.3)").draw(1)
+    assert np.array_equal(data.X, load("linear(n=50)").draw(1).X)
+    assert np.array_equal(data.y, [0 if x1 > x2 + 0.3 else 1 for x1, x2 in data.X])
+    with pytest.raises(ConfigError, match="between -1 and 1"):
+        load("linear(offset=1.5)")
+
+
 def test_linear_is_uniform_on_the_unit_square() -> None:
     X = load("linear(n=20000)").draw(3).X
     assert X.min() >= 0

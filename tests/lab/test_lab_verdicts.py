@@ -28,7 +28,7 @@ def test_share_carries_the_exact_interval() -> None:
 
 
 def test_rate_verdict_has_n_and_interval(runs: Runs) -> None:
-    verdict = rate_verdict("xor", level("a", runs, 12), "success")
+    verdict = rate_verdict("xor", level("a", runs, 12))
     assert verdict.n_seeds == 12
     assert verdict.interval is not None
     assert verdict.interval[0] == pytest.approx(0.025 ** (1 / 12))  # all succeeded: (alpha/2)^(1/n)
@@ -37,25 +37,30 @@ def test_rate_verdict_has_n_and_interval(runs: Runs) -> None:
 
 def test_extremes_are_a_finding_only_when_mcnemar_says_so(runs: Runs) -> None:
     # 10 against 0 of 12: ten discordant pairs, all one way, p = 2 / 2^10
-    clear = extremes_verdict("subject", [level("good", runs, 10), level("bad", runs, 0)], "success")
+    clear = extremes_verdict("subject", [level("good", runs, 10), level("bad", runs, 0)])
     assert clear is not None
     assert clear.kind == "finding"
     assert clear.evidence["p_value"] == pytest.approx(2 / 2**10)
     # 4 against 0: p = 2 / 2^4 = 0.125
-    unclear = extremes_verdict("subject", [level("good", runs, 4), level("bad", runs, 0)], "success")
+    unclear = extremes_verdict("subject", [level("good", runs, 4), level("bad", runs, 0)])
     assert unclear is not None
     assert unclear.kind == "question"
     assert "not enough to tell the two apart" in unclear.sentence
-    same = extremes_verdict("subject", [level("a", runs, 3), level("b", runs, 3)], "success")
+    same = extremes_verdict("subject", [level("a", runs, 3), level("b", runs, 3)])
     assert same is not None
-    assert "all levels did equally well" in same.sentence
-    assert extremes_verdict("subject", [level("a", runs, 3)], "success") is None
+    assert "does not tell them apart" in same.sentence
+    assert extremes_verdict("subject", [level("a", runs, 3)]) is None
 
 
 def test_ties_are_corrected_for_the_number_of_comparisons(runs: Runs) -> None:
     # 6 discordant pairs one way: p = 2 / 2^6 = 0.031, a difference alone but not beside two other comparisons
     alone = tied_with_best([level("best", runs, 12), level("worse", runs, 6)])
     assert alone == ("best",)
+    # which two levels are the extremes is known only after looking: with two more levels six pairs could be meant
+    searched = extremes_verdict("s", [level("best", runs, 12), level("w1", runs, 6), level("w2", runs, 7)])
+    assert searched is not None
+    assert searched.kind == "question"
+    assert searched.evidence["p_adjusted"] == pytest.approx(3 * 2 / 2**6)
     family = tied_with_best([level("best", runs, 12), level("w1", runs, 6), level("w2", runs, 6), level("w3", runs, 6)])
     assert family == ("best", "w1", "w2", "w3")
 
@@ -80,6 +85,8 @@ def test_medians_count_the_seeds_that_never_arrived() -> None:
     assert interval_text(np.array([1.0, 2.0, np.inf])) == "2"
     assert interval_text(np.array([1.0, np.inf, np.inf])) == "∞"
     assert interval_text(np.array([1.0, np.nan, np.nan])) == "∞"
+    # order statistics of 8 values at 95 %: ranks 1 and 8, the last never reached
+    assert interval_text(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, np.inf])) == "4.5 (1 to ∞)"
     # order statistics of 1..9 at 95 %: ranks 2 and 8
     assert interval_text(np.arange(1.0, 10.0)) == "5 (2 to 8)"
 

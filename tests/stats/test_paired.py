@@ -20,6 +20,7 @@ from chainrule.stats import (
     compare_rates,
     holm,
     sign_flip_p,
+    sign_test_p,
     sign_order_interval,
 )
 
@@ -89,19 +90,31 @@ def test_equal_rates_have_p_one() -> None:
     assert compare_rates([True] * 8, [True] * 8).verdict == "no difference shown"
 
 
-@pytest.mark.parametrize(("statistic", "compute"), [("mean", np.mean), ("median", np.median)])
-def test_sign_flips_equal_brute_force(
-    statistic: Literal["mean", "median"], compute: Callable[..., NDArray[np.float64]]
-) -> None:
+def test_sign_flips_equal_brute_force() -> None:
     rng = np.random.default_rng(0)
     for shift in (0.0, 0.8, 3.0):
         d = rng.normal(shift, 1.0, 6)
         patterns = np.array(list(itertools.product([1, -1], repeat=6)))
-        null = compute(patterns * d, axis=1)
+        null = np.mean(patterns * d, axis=1)
         slack = 1e-12
-        greater = np.mean(null >= compute(d) - slack)
-        less = np.mean(null <= compute(d) + slack)
-        assert sign_flip_p(d, statistic) == pytest.approx(min(1.0, 2 * min(greater, less)), rel=1e-12)
+        greater = np.mean(null >= np.mean(d) - slack)
+        less = np.mean(null <= np.mean(d) + slack)
+        assert sign_flip_p(d) == pytest.approx(min(1.0, 2 * min(greater, less)), rel=1e-12)
+
+
+def test_the_sign_test_is_binomial_and_drops_ties() -> None:
+    # 7 of 8 above: 2 (C(8,0) + C(8,1)) / 2^8
+    assert sign_test_p([1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -1.0]) == pytest.approx(2 * 9 / 256)
+    assert sign_test_p([2.0] * 6 + [0.0] * 4) == pytest.approx(2 / 2**6)
+    assert sign_test_p([0.0] * 8) == 1.0
+
+
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_a_constant_shift_of_six_pairs_decides(statistic: Literal["mean", "median"]) -> None:
+    for d in ([1.0] * 6, [1.0, 1.01, 0.99, 1.02, 0.98, 1.03]):
+        compared = compare_metric(d, [0.0] * 6, statistic=statistic, better="higher")
+        assert compared.p_value == pytest.approx(2 / 2**6)
+        assert compared.verdict == "a"
 
 
 def test_unanimous_signs_have_the_smallest_p_there_is() -> None:
@@ -110,9 +123,10 @@ def test_unanimous_signs_have_the_smallest_p_there_is() -> None:
     assert sign_flip_p([0.0] * 8) == 1.0
 
 
-def test_sign_flip_rejects_a_true_null_as_often_as_it_says() -> None:
+def test_tests_reject_a_true_null_no_more_often_than_they_say() -> None:
     draws = np.random.default_rng(5).normal(0.0, 1.0, (400, 8))
     assert 0.02 <= np.mean([sign_flip_p(d) <= 0.05 for d in draws]) <= 0.08
+    assert np.mean([sign_test_p(d) <= 0.05 for d in draws]) <= 0.03  # exact: 2 / 2^8 = 0.008
 
 
 def test_metric_verdicts_and_sentences() -> None:
@@ -126,7 +140,7 @@ def test_metric_verdicts_and_sentences() -> None:
     assert sentence.startswith(
         "Adam reached the target in fewer epochs than SGD: median difference -318 (95 % interval"
     )
-    assert sentence.endswith("30 seeds, p = 0.0002).")
+    assert sentence.endswith("30 seeds, p < 0.0001).")
     assert lower.interval is not None
     assert f"interval {-lower.interval.high:.0f} to {-lower.interval.low:.0f}," in sentence
     higher = compare_metric(sgd, adam, ("SGD", "Adam"), "accuracy", better="higher")

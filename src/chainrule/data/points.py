@@ -27,20 +27,26 @@ def check_size(name: str, n: int, d: int = 1, least: int = 1) -> None:
 
 @dataclass(frozen=True)
 class Linear(DataSource):
-    """Points uniform on the unit square; label 0 where x1 > x2, else 1. A fresh draw per seed."""
+    """Points uniform on the unit square; label 0 where x1 > x2 + offset, else 1. A fresh draw per seed.
+
+    With an offset the boundary misses the origin.
+    """
 
     n: int = 100
+    offset: float = 0.0
     name: ClassVar[str] = "linear"
     varies: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_size("linear", self.n)
+        require(-1 < self.offset < 1, f"linear: offset must be between -1 and 1, got {self.offset}")
 
     def draw(self, seed: int) -> Dataset:
         """Draw n points, X (n, 2)."""
         X = stream(seed, "data").uniform(size=(self.n, 2))
-        y = np.where(X[:, 0] > X[:, 1], 0, 1)
-        told = f"{self.n} points uniform on the unit square, label 0 where x1 > x2, else 1; seed {seed}"
+        y = np.where(X[:, 0] > X[:, 1] + self.offset, 0, 1)
+        bound = f"x2 + {self.offset:g}" if self.offset else "x2"
+        told = f"{self.n} points uniform on the unit square, label 0 where x1 > {bound}, else 1; seed {seed}"
         return Dataset(self.spec, X, y, "binary", provenance=told)
 
 

@@ -21,12 +21,12 @@ from chainrule.report.records import (
     TruthFigure,
 )
 from chainrule.runs import Run, Runs
-from chainrule.stats import RateInterval, median_interval
+from chainrule.stats import MIN_PAIRS, RateInterval, median_interval
 
 GRID_POINTS = 61
 """Points per side of a decision boundary's grid."""
 
-MOST_TABLE_ROWS = 24
+MOST_TABLE_ROWS = 100
 
 
 def fan_series(name: str, runs: Runs, key: str) -> FanSeries:
@@ -67,11 +67,11 @@ def interval_text(values: Values, digits: int = 3) -> str:
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 0:
         return "–"
-    median = shown(float(np.median(values)) if np.isfinite(values).all() else _median(values), digits)
-    finite = values[np.isfinite(values)]
-    if len(finite) < len(values) or len(finite) < 6:
+    values = np.where(np.isnan(values), np.inf, values)  # diverged: counted as worst
+    median = shown(_median(values), digits)
+    if len(values) < MIN_PAIRS:
         return median
-    interval = median_interval(finite)
+    interval = median_interval(values)
     return f"{median} ({shown(interval.low, digits)} to {shown(interval.high, digits)})"
 
 
@@ -81,8 +81,8 @@ def rate_text(rate: RateInterval) -> str:
 
 
 def _median(values: Values) -> float:
-    """Return the median when some values are infinite (never reached) or NaN (diverged: counted as worst)."""
-    ordered = np.sort(np.where(np.isnan(values), np.inf, values))
+    """Return the median when some values are infinite: the middle one, or the mean of the middle two."""
+    ordered = np.sort(values)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return float(low if low == high else (low + high) / 2)
 

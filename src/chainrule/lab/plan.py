@@ -45,6 +45,11 @@ class LabSection:
     recipes: tuple[str, ...] = ()
     more_work: Callable[[LabContext], list[tuple[Cell, tuple[int, ...]]]] | None = None
 
+    @property
+    def title(self) -> str:
+        """Its name as a heading, for when the section could not be built."""
+        return self.id.replace("-", " ").capitalize()
+
     def work(self, context: LabContext) -> list[tuple[Cell, tuple[int, ...]]]:
         """Return the cells this section needs, with their seeds."""
         cells = context.work(self.recipes)

@@ -10,13 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chainrule.errors import ConfigError, unknown_name
+from chainrule.errors import ChainruleError, ConfigError, unknown_name
 from chainrule.experiments import RunnerEvent, make_jobs, run_jobs
+from chainrule.experiments.runner import job_cost
 from chainrule.files import check_folder
 from chainrule.lab.context import LabContext
 from chainrule.lab.plan import SECTIONS, LabSection
-from chainrule.machine import this_machine
-from chainrule.report.records import ReportRecord, SectionRecord, TextRecord
+from chainrule.lab.replication import verdict_counts
+from chainrule.report.records import (
+    FigureRecord,
+    ReportRecord,
+    SectionRecord,
+    TableRecord,
+    TextRecord,
+    VerdictRecord,
+)
 
 Progress = Callable[[float, float, str], None]
 """Called with (done, total, what is going on)."""
@@ -91,8 +99,6 @@ def run_lab(
     ConfigError, RunError
         For an unknown section, an impossible number, or a folder that cannot be written.
     """
-    from chainrule.report import write_report
-
     started = time.perf_counter()
     chosen = choose_sections(only)
     if seeds is not None and seeds < 1:
@@ -100,26 +106,37 @@ def run_lab(
     folder = Path(out)
     check_folder(folder)
     context = LabContext(quick=quick, seeds=seeds, data_dir=None if data_dir is None else Path(data_dir))
+    context.open_data()
     jobs = make_jobs([work for section in chosen for work in section.work(context)])
+    jobs.sort(key=job_cost)  # shortest first: what a Ctrl-C leaves is then most of the report
     heard = None if progress is None else _tell_jobs(progress)
     where = None if data_dir is None else str(data_dir)
     context.results = run_jobs(jobs, workers or usable_cores(), heard, where)
     if progress is not None:
         progress(0.99, 1.0, "drawing the report")
     report = build_report(context, chosen)
-    try:
-        path = write_report(report, folder)
-    except KeyboardInterrupt:  # the work is done: draw it all the same; a second Ctrl-C ends it
-        path = write_report(report, folder)
+    path = _write(report, folder, context.results.interrupted)
     return LabResult(
         path=path,
         sections=tuple(section.id for section in chosen),
         missing=report.missing,
         interrupted=context.results.interrupted,
-        verdict_counts=dict(Counter(row.verdict for row in context.replication)),
+        verdict_counts=verdict_counts(context.replication),
         members=sum(len(runs) for runs in context.results.runs.values()),
         seconds=time.perf_counter() - started,
     )
+
+
+def _write(report: ReportRecord, folder: Path, interrupted: bool) -> Path:
+    """Write the report; an interrupted one goes beside a complete one that is already there."""
+    from chainrule.report import write_report
+
+    if interrupted and (folder / "index.html").exists():
+        folder = folder.with_name(f"{folder.name}-interrupted")
+    try:
+        return write_report(report, folder)
+    except KeyboardInterrupt:  # the work is done: draw it all the same; a second Ctrl-C ends it
+        return write_report(report, folder)
 
 
 def choose_sections(only: Sequence[str]) -> list[LabSection]:
@@ -155,9 +172,7 @@ def _tell_jobs(progress: Progress) -> Callable[[RunnerEvent], None]:
 def build_report(context: LabContext, chosen: Sequence[LabSection]) -> ReportRecord:
     """Build every chosen section from the runs at hand, and say what is missing."""
     sections = [_build(section, context) for section in chosen]
-    lost = Counter(context.results.missing.values())
-    missing = [f"{count} settings have no or not all runs: {why}" for why, count in lost.items()]
-    missing += dict.fromkeys(context.notes)
+    missing = [*_lost(context, chosen), *dict.fromkeys(context.notes)]
     mode = "quick look: few seeds, short training" if context.quick else "full run"
     if context.results.interrupted:
         mode += ", interrupted"
@@ -166,15 +181,30 @@ def build_report(context: LabContext, chosen: Sequence[LabSection]) -> ReportRec
         subtitle=f"Small networks, hand-derived backpropagation, and answers with error bars ({mode}).",
         sections=tuple(sections),
         created=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        machine=this_machine().facts(),
         missing=tuple(missing),
     )
 
 
+def _lost(context: LabContext, chosen: Sequence[LabSection]) -> list[str]:
+    """Say, section by section, how many settings have no runs or not all, and why."""
+    lost = []
+    for section in chosen:
+        keys = {cell.setting.key for cell, _ in section.work(context)}
+        reasons = Counter(context.results.missing[key] for key in keys if key in context.results.missing)
+        lost += [f"{section.id}: {count} of {len(keys)} settings lack runs: {why}." for why, count in reasons.items()]
+    return lost
+
+
 def _build(section: LabSection, context: LabContext) -> SectionRecord:
-    """Build a section; one without any runs (interrupted before its turn) says so."""
-    record = section.build(context)
-    if record.items:
+    """Build a section; one that cannot be built, or has no runs (interrupted before its turn), says so."""
+    try:
+        record = section.build(context)
+    except ChainruleError as error:
+        context.notes.append(f"{section.id}: {error}")
+        return SectionRecord(
+            id=section.id, title=section.title, items=(TextRecord(paragraphs=(f"This section failed: {error}",)),)
+        )
+    if any(isinstance(item, FigureRecord | TableRecord | VerdictRecord) for item in record.walk()):
         return record
     text = TextRecord(paragraphs=("None of this section's runs finished, so there is nothing to show.",))
-    return SectionRecord(id=record.id, title=record.title, lead=record.lead, items=(text,))
+    return SectionRecord(id=record.id, title=record.title, lead=record.lead, items=(text, *record.items))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,9 @@ from chainrule.stats import (
     compare_rates,
     holm,
 )
+
+ALPHA = 0.05
+"""A verdict needs a p-value of at most this, after correction."""
 
 
 def share(rate: RateInterval) -> str:
@@ -42,60 +46,88 @@ def comparison_verdict(
         interval=None if interval is None else (interval.low, interval.high, interval.level),
         kind="finding" if decided else "question",
         evidence={"p_value": compared.p_value, "difference": compared.difference, **evidence},
+        interval_of=f"the difference {compared.name_a} minus {compared.name_b}",
     )
 
 
-def rate_verdict(subject: str, level: Level, rule: str) -> VerdictRecord:
+def rate_verdict(subject: str, level: Level) -> VerdictRecord:
     """Say how often one level succeeded."""
     rate = level.rate
     return VerdictRecord(
-        sentence=f"{subject}: {rule} in {share(rate)}.",
+        sentence=f"{subject}: {level.rule} in {share(rate)}.",
         n_seeds=rate.n,
         interval=(rate.low, rate.high, rate.level),
         evidence={"successes": rate.successes, "level": level.name},
+        interval_of="the share",
     )
 
 
-def extremes_verdict(subject: str, levels: Sequence[Level], rule: str) -> VerdictRecord | None:
-    """Compare the most with the least successful level, paired by seed."""
+def extremes_verdict(subject: str, levels: Sequence[Level]) -> VerdictRecord | None:
+    """Compare the most with the least successful level, paired by seed, corrected for all pairs that could be meant.
+
+    Which two are compared is only known after looking, so every pair of levels counts in the correction (Holm).
+    """
     if len(levels) < 2:
         return None
     rates = [level.rate.rate for level in levels]
     best, worst = levels[int(np.argmax(rates))], levels[int(np.argmin(rates))]
-    if rates[levels.index(best)] == rates[levels.index(worst)]:
-        rate = best.rate
-        return VerdictRecord(
-            sentence=f"{subject}: all levels did equally well; each reached {rule} in {share(rate)}.",
-            n_seeds=rate.n,
-            interval=(rate.low, rate.high, rate.level),
-            kind="question",
-        )
+    if best.rate.rate == worst.rate.rate:
+        return _no_level_stands_out(subject, levels)
+    adjusted = _adjusted(levels)
     compared = compare_rates(best.success, worst.success, (best.name, worst.name))
-    decided = compared.verdict == "a"
-    ties = tied_with_best(levels)
+    decided = adjusted[id(best), id(worst)] <= ALPHA
+    ties = [level.name for level in levels if level is not best and adjusted[id(best), id(level)] > ALPHA]
     sentence = (
-        f"{subject}: {best.name} reached {rule} in {share(best.rate)}, {worst.name} in {share(worst.rate)}"
-        + ("" if decided else "; that is not enough to tell the two apart")
+        f"{subject}: {best.name} reached {best.rule} in {share(best.rate)}, {worst.name} in {share(worst.rate)}"
+        + ("" if decided else "; among so many comparisons that is not enough to tell the two apart")
         + _ties_told(ties, len(levels))
     )
-    return comparison_verdict(sentence, compared, finding=decided, not_told_apart=list(ties))
+    return comparison_verdict(
+        sentence,
+        compared,
+        finding=decided,
+        not_told_apart=[best.name, *ties],
+        p_adjusted=adjusted[id(best), id(worst)],
+    )
+
+
+def _no_level_stands_out(subject: str, levels: Sequence[Level]) -> VerdictRecord:
+    """Say that all levels succeeded equally often."""
+    rate = levels[0].rate
+    count = "no level" if rate.successes == 0 else "every level"
+    return VerdictRecord(
+        sentence=f"{subject}: {count} reached {levels[0].rule}, each in {share(rate)}, so this rule does not tell them "
+        "apart.",
+        n_seeds=rate.n,
+        interval=(rate.low, rate.high, rate.level),
+        kind="question",
+        interval_of="the share",
+    )
+
+
+def _adjusted(levels: Sequence[Level]) -> dict[tuple[int, int], float]:
+    """Return the Holm-adjusted p-value of every pair of levels, by their ids in both orders."""
+    pairs = list(itertools.combinations(levels, 2))
+    compared = [compare_rates(a.success, b.success) for a, b in pairs]
+    adjusted = holm([1.0 if one.p_value is None else one.p_value for one in compared])
+    table = {(id(a), id(b)): p for (a, b), p in zip(pairs, adjusted, strict=True)}
+    return table | {(b, a): p for (a, b), p in table.items()}
 
 
 def _ties_told(ties: Sequence[str], n_levels: int) -> str:
-    """Say which levels cannot be told from the best (the first of `ties`)."""
-    if len(ties) == n_levels > 2:
-        return ". With so few seeds no level can be told from the best."
-    return f". Not told apart from the best: {', '.join(ties[1:])}." if len(ties) > 1 else "."
+    """Say which levels cannot be told from the best."""
+    if len(ties) == n_levels - 1 and n_levels > 2:
+        return ". No level can be told from the best."
+    return f". Not told apart from the best: {', '.join(ties)}." if ties else "."
 
 
 def tied_with_best(levels: Sequence[Level]) -> tuple[str, ...]:
-    """Return the levels whose success rate cannot be told from the best one's, Holm-corrected, the best first."""
+    """Return the best level and those whose success rate cannot be told from its, corrected for all pairs."""
     rates = [level.rate.rate for level in levels]
     best = levels[int(np.argmax(rates))]
-    others = [level for level in levels if level is not best]
-    compared = [compare_rates(best.success, level.success) for level in others]
-    adjusted = holm([1.0 if one.p_value is None else one.p_value for one in compared])
-    return (best.name, *(level.name for level, p in zip(others, adjusted, strict=True) if p > 0.05))
+    adjusted = _adjusted(levels)
+    ties = [level.name for level in levels if level is not best and adjusted[id(best), id(level)] > ALPHA]
+    return (best.name, *ties)
 
 
 def metric_verdict(

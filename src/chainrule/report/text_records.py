@@ -73,7 +73,7 @@ class TableRecord(Record):
 class VerdictRecord(Record):
     """A sentence that states a result, with the number of seeds and the interval behind it.
 
-    `interval` is (low, high, level), e.g. ``(0.83, 0.98, 0.95)``. `kind` is "finding" (the interval supports the
+    `interval` is (low, high, level), e.g. ``(0.83, 0.98, 0.95)``, and `interval_of` says of what. `kind` is "finding" (the interval supports the
     sentence), "question" (it does not decide) or "caution" (a limit the reader must know).
     `evidence` holds further numbers by name; it goes to `results.json` only.
     """
@@ -83,6 +83,7 @@ class VerdictRecord(Record):
     interval: tuple[float, float, float] | None = None
     kind: str = "finding"
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    interval_of: str = ""
 
     def __post_init__(self) -> None:
         require_one_of(self, "kind", ("finding", "question", "caution"))

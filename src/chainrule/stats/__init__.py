@@ -18,6 +18,7 @@ from chainrule.stats.paired import (
     holm,
     sign_flip_p,
     sign_order_interval,
+    sign_test_p,
 )
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "quantiles",
     "sign_flip_p",
     "sign_order_interval",
+    "sign_test_p",
     "success_rate",
 ]

@@ -201,11 +201,13 @@ def compare_metric(
     seed: int = 0,
     n_resamples: int = 9999,
 ) -> MetricComparison:
-    """Compare a metric of two settings, paired by seed: BCa interval and sign-flip permutation test.
+    """Compare a metric of two settings, paired by seed: BCa interval, and the test that belongs to the statistic.
 
-    If the settings are equally good, each seed's difference could as well have had the other sign. The p-value is
-    the share of sign patterns whose statistic is at least as extreme (two-sided): of all 2^n patterns if they are
-    at most `n_resamples`, else of that many drawn ones (Fisher 1935; Good 2005).
+    If the settings are equally good, each seed's difference could as well have had the other sign. For the mean the
+    p-value is the share of sign patterns whose mean is at least as extreme (two-sided): of all 2^n patterns if they
+    are at most `n_resamples`, else of that many drawn ones (Fisher 1935; Good 2005). For the median it is the exact
+    sign test (Conover 1999, 3.4): flipping signs around a median hardly moves it when the differences are alike, so
+    that permutation test would see nothing in exactly the clearest cases.
 
     Parameters
     ----------
@@ -241,14 +243,12 @@ def compare_metric(
             *names, quantity, better, statistic, n, dropped, difference, None, None, level, why=_too_few(n, dropped)
         )
     interval = bootstrap_interval(d, statistic, level, seed, n_resamples)
-    p_value = sign_flip_p(d, statistic, seed, n_resamples)
+    p_value = sign_test_p(d) if statistic == "median" else sign_flip_p(d, seed, n_resamples)
     return MetricComparison(*names, quantity, better, statistic, n, dropped, difference, interval, p_value, level)
 
 
-def sign_flip_p(
-    differences: Values, statistic: Literal["mean", "median"] = "mean", seed: int = 0, n_resamples: int = 9999
-) -> float:
-    """Return the two-sided p-value of the sign-flip permutation test of paired differences around 0."""
+def sign_flip_p(differences: Values, seed: int = 0, n_resamples: int = 9999) -> float:
+    """Return the two-sided p-value of the sign-flip permutation test of the mean paired difference around 0."""
     from scipy.stats import permutation_test
 
     d = np.asarray(differences, dtype=np.float64)
@@ -256,7 +256,7 @@ def sign_flip_p(
         return 1.0  # every sign pattern gives the same statistic
     result = permutation_test(
         (d,),
-        statistic_function(statistic),
+        np.mean,
         permutation_type="samples",
         vectorized=True,
         n_resamples=n_resamples,
@@ -264,6 +264,15 @@ def sign_flip_p(
         rng=stream(seed, "bootstrap"),
     )
     return float(result.pvalue)
+
+
+def sign_test_p(differences: Values) -> float:
+    """Return the two-sided p-value of the exact sign test of the median paired difference around 0; zeros drop out."""
+    from scipy.stats import binomtest
+
+    d = np.asarray(differences, dtype=np.float64)
+    above, below = int(np.sum(d > 0)), int(np.sum(d < 0))
+    return float(binomtest(above, above + below, 0.5).pvalue) if above + below else 1.0
 
 
 def sign_order_interval(a: Values, b: Values, level: float = 0.95) -> RateInterval:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.lab.context import LabContext, Level, first_quantity, success_rule
+from chainrule.lab.context import LabContext, Level, rules_told
 from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
-from chainrule.lab.verdicts import extremes_verdict, share
+from chainrule.lab.settings import setting_record
+from chainrule.lab.verdicts import extremes_verdict, metric_verdict
 from chainrule.report.records import Cell, DistributionFigure, Item, RatesFigure, TableRecord
 
 MOST_SERIES = 4
@@ -46,8 +47,8 @@ def sweep_items(context: LabContext, sweep: Sweep) -> list[Item]:
     blocks = sweep_blocks(context, sweep.recipe)
     if not blocks:
         return []
-    rule, ident = success_rule(sweep.recipe), sweep.recipe.replace("_", "-")
-    quantity = first_quantity(sweep.recipe)
+    ident = sweep.recipe.replace("_", "-")
+    rule = rules_told((name, levels[0]) for name, levels in blocks)
     items: list[Item] = [
         fan(
             f"{ident}-{sweep.key.replace('_', '-')}",
@@ -62,17 +63,27 @@ def sweep_items(context: LabContext, sweep: Sweep) -> list[Item]:
             id=f"{ident}-rates",
             title=f"Success rate by {sweep.noun}",
             rows=tuple(rate_row(level, name) for name, levels in blocks for level in levels),
-            value_label=f"share of seeds with {rule} at the end",
-            caption="Bars are exact binomial 95 % intervals.",
+            value_label="share of seeds that succeeded",
+            caption=f"Success is, at the end, {rule}. Bars are exact binomial 95 % intervals.",
         ),
     ]
     for name, levels in blocks:
-        items.append(epochs_figure(f"{ident}-epochs-{slug(name)}", sweep.noun, name, levels, quantity, rule))
-    items.append(sweep_table(f"{ident}-table", sweep, blocks, quantity, rule))
+        items.append(epochs_figure(f"{ident}-epochs-{slug(name)}", sweep.noun, name, levels))
+    items.append(sweep_table(f"{ident}-table", sweep, blocks, rule))
     for name, levels in blocks:
-        verdict = extremes_verdict(name or sweep.noun.capitalize(), named(levels, sweep.noun), rule)
+        verdict = extremes_verdict(name or sweep.noun.capitalize(), named(levels, sweep.noun))
         items += [verdict] if verdict is not None else []
-    return items
+        items += _ends_verdict(name or sweep.noun.capitalize(), named(levels, sweep.noun), sweep)
+    return [*items, setting_record(context, sweep.recipe)]
+
+
+def _ends_verdict(subject: str, levels: Sequence[Level], sweep: Sweep) -> list[Item]:
+    """Where success does not tell levels apart, compare the loss of the first and the last one."""
+    if len({level.rate.successes for level in levels}) > 1 or len(levels) < 2:
+        return []
+    return [
+        metric_verdict(subject, levels[0], levels[-1], f"final {sweep.key}", f"final {sweep.key.replace('_', ' ')}")
+    ]
 
 
 def sweep_blocks(context: LabContext, recipe: str) -> list[tuple[str, list[Level]]]:
@@ -103,23 +114,20 @@ def _fan_caption(blocks: Sequence[tuple[str, Sequence[Level]]], noun: str) -> st
     return f"Median, 50 % and 90 % of {n} seeds.{left}"
 
 
-def epochs_figure(
-    ident: str, noun: str, name: str, levels: Sequence[Level], quantity: str, rule: str
-) -> DistributionFigure:
+def epochs_figure(ident: str, noun: str, name: str, levels: Sequence[Level]) -> DistributionFigure:
     """Return the distribution of epochs until the success rule first held."""
     return DistributionFigure(
         id=ident,
-        title=f"Epochs until {rule} first held" + (f": {name}" if name else ""),
-        groups=tuple(group(level, quantity) for level in levels),
+        title=f"Epochs until {levels[0].rule} first held" + (f": {name}" if name else ""),
+        groups=tuple(group(level, level.first) for level in levels),
         value_label="epochs",
         log=True,
-        caption=f"Each dot is a seed; seeds that never got there have no dot, and n counts them too. By {noun}.",
+        caption=f"By {noun}. Each dot is a seed; seeds that never got there have no dot, and n counts them too. A seed "
+        "that got there may have lost it again by the end.",
     )
 
 
-def sweep_table(
-    ident: str, sweep: Sweep, blocks: Sequence[tuple[str, Sequence[Level]]], quantity: str, rule: str
-) -> TableRecord:
+def sweep_table(ident: str, sweep: Sweep, blocks: Sequence[tuple[str, Sequence[Level]]], rule: str) -> TableRecord:
     """Return a row per level: n, success rate, epochs to success, final loss and metric, divergences."""
     rows: list[tuple[Cell, ...]] = []
     for name, levels in blocks:
@@ -128,7 +136,7 @@ def sweep_table(
             diverged = sum(run.stop_reason == "diverged" for run in level.runs)
             row: tuple[Cell, ...] = (level.name, rate.n, rate_text(rate))
             row += (
-                interval_text(level.values(quantity)),
+                interval_text(level.values(level.first)),
                 interval_text(level.values("final loss")),
                 interval_text(level.values(f"final {sweep.metric}")),
                 diverged,
@@ -143,19 +151,16 @@ def sweep_table(
         columns=("data", *columns) if named_cases else columns,
         rows=tuple(rows),
         align=(("left",) if named_cases else ()) + ("left", *("right" for _ in columns[1:])),
-        caption=f"Success: {rule} at the end, with its exact 95 % interval. Medians with distribution-free 95 % "
-        "intervals; a median that more than half of the seeds never reached is ∞.",
+        caption=f"Success is, at the end, {rule}; its share has an exact 95 % interval. Epochs to success: until the "
+        "rule first held. Medians with distribution-free 95 % intervals; ∞ is what most seeds never reached.",
     )
 
 
 def named(levels: Sequence[Level], noun: str) -> list[Level]:
     """Name levels in full for a sentence: ``learning rate 0.1``."""
-    return [Level(f"{noun} {level.name}", level.value, level.runs, level.success) for level in levels]
+    return [level.called(f"{noun} {level.name}") for level in levels]
 
 
 def slug(name: str) -> str:
     """Make a file name of a case's name."""
     return "".join(c if c.isalnum() else "-" for c in name).strip("-").lower() or "all"
-
-
-__all__ = ["Sweep", "epochs_figure", "few", "named", "share", "slug", "sweep_blocks", "sweep_items", "sweep_table"]

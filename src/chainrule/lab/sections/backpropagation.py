@@ -130,7 +130,7 @@ def _derivation(trace: Trace, params: Params, Y: Array) -> DerivationRecord:
         steps.append(
             DerivationStep(
                 label=shown,
-                formula=f"{shown} = {_pretty(step.formula)}",
+                formula=f"{shown} = {_formula(kind, step.formula)}",
                 text=WHY.get(kind, ""),
                 matrices=(*before, MatrixRecord(shown, np.asarray(step.value))),
             )
@@ -141,6 +141,11 @@ def _derivation(trace: Trace, params: Params, Y: Array) -> DerivationRecord:
         steps=tuple(steps),
         lead="Rows are samples, columns are units. δ is the derivative of the loss by a layer's pre-activations Z.",
     )
+
+
+def _formula(kind: str, formula: str) -> str:
+    """Write a step's formula; that of the output's error is spelled out for the mean over the samples."""
+    return f"(A_{{3}} − Y) / {SAMPLES}" if kind == "delta_out" else _pretty(formula)
 
 
 SYMBOL = re.compile(r"\b(d?[XZAWY]|d?b|delta)(\d*)('?)(?![\w(])")

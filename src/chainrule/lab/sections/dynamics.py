@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.lab.context import LabContext, Level, success_rule
+from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import fan, fan_series, interval_text
 from chainrule.lab.sections._mnist import mnist_block, mnist_levels
+from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, metric_verdict, rate_verdict
 from chainrule.report.records import (
     Cell,
@@ -37,6 +38,7 @@ def loss_windows(context: LabContext) -> SectionRecord:
     items: list[Item] = []
     for level in context.levels("loss_windows"):
         items += _windows("loss-windows", "Digits", level)
+    items.append(setting_record(context, "loss_windows"))
     mnist = mnist_levels(context, "E5M")
     for level in mnist:
         items.append(
@@ -58,6 +60,8 @@ def _windows(ident: str, data: str, level: Level) -> list[Item]:
     """Show the windowed loss of one set of runs, for its own window and one `GROUP` times as long."""
     size = level.runs[0].member.config.window
     means = _window_means(level.runs)
+    if means.ndim != 2 or means.shape[1] < 2 * GROUP:
+        return [TextRecord(paragraphs=(f"{data}: too few windows were completed to compare them.",))]
     long = means[:, : means.shape[1] // GROUP * GROUP].reshape(len(means), -1, GROUP).mean(axis=2)
     return [
         WindowFigure(
@@ -76,29 +80,38 @@ def _windows(ident: str, data: str, level: Level) -> list[Item]:
 
 def _window_means(runs: Runs) -> Means:
     """Return the windowed means (n_runs, windows) of the runs that finished."""
-    rows = [run.windows["loss"] for run in runs if run.stop_reason != "diverged"]
-    shortest = min(len(row) for row in rows)
+    rows = [run.windows["loss"] for run in runs if run.stop_reason != "diverged" and "loss" in run.windows]
+    shortest = min((len(row) for row in rows), default=0)
     return np.array([row[:shortest] for row in rows], dtype=np.float64)
 
 
 def _series(name: str, means: Means, size: int) -> WindowSeries:
     """Return mean and standard deviation over seeds per window, at the window's last step."""
     return WindowSeries(
-        name=name, x=size * np.arange(1, means.shape[1] + 1), mean=means.mean(axis=0), spread=means.std(axis=0, ddof=1)
+        name=name, x=size * np.arange(1, means.shape[1] + 1), mean=means.mean(axis=0), spread=_spread(means)
     )
 
 
-def _thirds(means: Means) -> tuple[Means, Means]:
-    """Return each seed's own spread (standard deviation over windows) in the first and the last third."""
-    third = max(means.shape[1] // 3, 2)
-    return means[:, :third].std(axis=1, ddof=1), means[:, -third:].std(axis=1, ddof=1)
+def _spread(means: Means) -> Means:
+    """Return the standard deviation over seeds per window; a single seed has none."""
+    return means.std(axis=0, ddof=1) if len(means) > 1 else np.zeros(means.shape[1])
+
+
+def _deviations(means: Means, last: bool) -> Means:
+    """Return each seed's mean distance from the mean over seeds, in the first or in the last third of the windows.
+
+    Taking the mean over seeds away removes the trend: what is left is the spread over seeds, a number per seed.
+    """
+    third = max(means.shape[1] // 3, 1)
+    distance = np.abs(means - means.mean(axis=0))
+    return np.asarray((distance[:, -third:] if last else distance[:, :third]).mean(axis=1), dtype=np.float64)
 
 
 def _spread_table(ident: str, means: Means, long: Means, size: int) -> TableRecord:
     """Return the spread over seeds early and late, for both windows."""
     rows: list[tuple[Cell, ...]] = []
     for table, steps in ((means, size), (long, size * GROUP)):
-        spread = table.std(axis=0, ddof=1)
+        spread = _spread(table)
         third = max(len(spread) // 3, 1)
         rows.append((f"{steps} steps", len(table), float(spread[:third].mean()), float(spread[-third:].mean())))
     return TableRecord(
@@ -111,24 +124,20 @@ def _spread_table(ident: str, means: Means, long: Means, size: int) -> TableReco
 
 
 def _early_late(means: Means, size: int) -> VerdictRecord:
-    """Compare each seed's spread over windows early and late."""
-    early, late = _thirds(means)
-    return _verdict(
-        f"Windows of {size} steps", early, late, ("the first third", "the last third"), "spread of the loss"
-    )
+    """Compare each seed's distance from the others early and late."""
+    names = ("the last third of training", "the first third")
+    return _verdict(f"Windows of {size} steps", _deviations(means, True), _deviations(means, False), names)
 
 
 def _short_long(means: Means, long: Means, size: int) -> VerdictRecord:
-    """Compare each seed's scatter around its own trend, late in training, for the two windows."""
-    _, short_late = _thirds(means)
-    _, long_late = _thirds(long)
-    names = (f"windows of {size} steps", f"windows of {size * GROUP} steps")
-    return _verdict("The last third", short_late, long_late, names, "spread of the loss")
+    """Compare each seed's distance from the others for long and short windows, late in training."""
+    names = (f"windows of {size * GROUP} steps", f"windows of {size} steps")
+    return _verdict("The last third of training", _deviations(long, True), _deviations(means, True), names)
 
 
-def _verdict(subject: str, a: Means, b: Means, names: tuple[str, str], words: str) -> VerdictRecord:
+def _verdict(subject: str, a: Means, b: Means, names: tuple[str, str]) -> VerdictRecord:
     """Compare two columns over the seeds."""
-    compared = compare_metric(a, b, names, words, "lower", "mean")
+    compared = compare_metric(a, b, names, "spread of the loss over seeds", "lower", "mean")
     return comparison_verdict(f"{subject}: {compared.verdict_sentence()}", compared)
 
 
@@ -162,22 +171,23 @@ def train_validation(context: LabContext) -> SectionRecord:
             fan(
                 "train-validation-accuracy",
                 "Validation accuracy",
-                [("", [_renamed(level, case) for case, level in levels.items()])],
+                [("", [level.called(case) for case, level in levels.items()])],
                 "validation_accuracy",
                 caption,
                 log_x=True,
                 show_runs=False,
             ),
             _gap_table(levels),
-            *(rate_verdict(case, level, success_rule("train_validation")) for case, level in levels.items()),
+            *(rate_verdict(case, level) for case, level in levels.items()),
         ]
         plain = levels.get("plain")
         items += [
-            metric_verdict("Digits", _renamed(level, case), _renamed(plain, "plain"), "final validation_loss",
+            metric_verdict("Digits", level.called(case), plain.called("plain"), "final validation_loss",
                            "final validation loss")
             for case, level in levels.items()
             if plain is not None and level is not plain
         ]  # fmt: skip
+    items.append(setting_record(context, "train_validation"))
     items.append(
         mnist_block(
             context,
@@ -191,15 +201,10 @@ def train_validation(context: LabContext) -> SectionRecord:
     return SectionRecord(
         id="train-validation",
         title="Training against validation",
-        lead="The training loss only falls; the validation loss stops falling and may turn. Their distance is what the "
-        "network has learned about its sample rather than about digits.",
+        lead="How far does the loss on samples that were trained on drift from the loss on those that were not? The "
+        "distance is what the network has learned about its sample rather than about digits.",
         items=tuple(items),
     )
-
-
-def _renamed(level: Level, name: str) -> Level:
-    """Return the level under another name."""
-    return Level(name, level.value, level.runs, level.success)
 
 
 def _gap_table(levels: dict[str, Level]) -> TableRecord:

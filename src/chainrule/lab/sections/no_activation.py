@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from chainrule.lab.context import LabContext, success_rule
+from chainrule.lab.context import LabContext, rules_told
 from chainrule.lab.pictures import fan, interval_text, rate_row
+from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, share
 from chainrule.report.records import Cell, Item, RatesFigure, SectionRecord, TableRecord
 from chainrule.stats import compare_rates, success_rate
@@ -15,7 +16,6 @@ RECIPES = ("no_activation",)
 
 def no_activation(context: LabContext) -> SectionRecord:
     """Compare networks with and without activation, and name why those without diverge."""
-    rule = success_rule("no_activation")
     blocks = [(case, context.levels("no_activation", case=case)) for case in context.cases("no_activation")]
     blocks = [(case, levels) for case, levels in blocks if levels]
     items: list[Item] = []
@@ -34,17 +34,18 @@ def no_activation(context: LabContext) -> SectionRecord:
                 id="no-activation-rates",
                 title="Success with and without activation, by learning rate",
                 rows=tuple(rate_row(level, case) for case, levels in blocks for level in levels),
-                value_label=f"share of seeds with {rule} at the end",
+                value_label="share of seeds that succeeded",
+                caption="Success is, at the end, " + rules_told((case, levels[0]) for case, levels in blocks) + ".",
             ),
             _divergence_table(context),
             *_verdicts(context),
+            setting_record(context, "no_activation"),
         ]
     return SectionRecord(
         id="no-activation",
         title="No activation",
-        lead="Without activation a deep network is one affine map, so xor is out of reach; and as nothing bounds its "
-        "outputs, a rate that is harmless with sigmoids makes the weights grow until they overflow. The NaN that the "
-        "reports saw is that overflow, not a division by zero.",
+        lead="Without activation a deep network is one affine map. What can it still learn, and whence the NaN "
+        "that the reports blamed on a division by zero? The divergence guard names layer and cause.",
         items=tuple(items),
     )
 

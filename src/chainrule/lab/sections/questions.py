@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chainrule.lab.context import LabContext, Level, success_rule
+from chainrule.lab.context import LabContext, Level, rules_told
 from chainrule.lab.pictures import boundary_grid, interval_text, rate_row, rate_text, typical_run
-from chainrule.lab.sections._sweep import slug
+from chainrule.lab.sections.tuned import score
+from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share
 from chainrule.report.records import (
     BoundaryFigure,
@@ -38,13 +39,11 @@ def questions(context: LabContext) -> SectionRecord:
 def _activation(context: LabContext) -> SectionRecord:
     """Answer with xor, with and without activation, and the boundaries both can draw."""
     found: dict[str, Level] = {}
-    for name in ("sigmoid", "none"):
+    for name, words in (("sigmoid", "with sigmoid"), ("none", "without activation")):
         levels = context.levels("no_activation", case=f"xor, {name}")
-        if levels:
-            best = max(levels, key=lambda level: level.rate.rate)
-            found[name] = Level(
-                "with sigmoid" if name == "sigmoid" else "without activation", best.value, best.runs, best.success
-            )
+        if levels:  # the rate is chosen on the first half of the seeds and judged on the second
+            best = max(levels, key=lambda level: score(level.halves()[0]))
+            found[name] = best.halves()[1].called(f"{words}, rate {best.name}")
     items: list[Item] = []
     if len(found) == 2:
         panels = [_boundary(context, level) for level in found.values()]
@@ -55,13 +54,13 @@ def _activation(context: LabContext) -> SectionRecord:
                 id="question-activation",
                 title="The boundary a (4, 4) network draws on xor, with and without activation",
                 panels=tuple(panels),
-                caption="Each at its most successful learning rate; the seed with the median loss.",
+                caption="Each at the learning rate that did best on the other half of the seeds; the median seed.",
             ),
             RatesFigure(
                 id="question-activation-rates",
                 title="xor solved",
                 rows=(rate_row(a), rate_row(b)),
-                value_label=f"share of seeds with {success_rule('no_activation')} at the end",
+                value_label=f"share of judging seeds with {a.rule} at the end",
             ),
             comparison_verdict(
                 "Activations let layers bend: without them any depth is one affine map and its boundary one "
@@ -92,6 +91,7 @@ def _learning_rate(context: LabContext) -> SectionRecord:
     items: list[Item] = []
     if levels:
         rows: list[tuple[Cell, ...]] = []
+        every = levels[0].runs[0].member.config.log_every
         for level in levels:
             _, losses = level.runs.history("loss")
             with np.errstate(invalid="ignore"):
@@ -110,30 +110,32 @@ def _learning_rate(context: LabContext) -> SectionRecord:
                 id="question-rate-rates",
                 title="xor solved, by learning rate",
                 rows=tuple(rate_row(level) for level in levels),
-                value_label=f"share of seeds with {success_rule('learning_rates')} at the end",
+                value_label=f"share of seeds with {levels[0].rule} at the end",
             ),
             TableRecord(
                 id="question-rate-table",
                 title="Too small, right, too large: what the loss does (xor)",
-                columns=("learning rate", "seeds", "solved", "final loss", "steps uphill, % of kept epochs"),
+                columns=("learning rate", "seeds", "solved", "final loss", "loss rose between looks, %"),
                 rows=tuple(rows),
                 align=("right",) * 5,
-                caption="Medians with 95 % intervals. A small rate never goes uphill and never arrives; a large one "
-                "arrives by jumping, or not at all.",
+                caption=f"Medians with 95 % intervals. The last column: over how many intervals of {every} epochs the "
+                "loss rose.",
             ),
         ]
-        verdict = extremes_verdict("The learning rate is the length of the step downhill", _called(levels), "success")
+        verdict = extremes_verdict("The learning rate is the length of the step downhill", _called(levels))
         items += [verdict] if verdict is not None else []
+    items.append(setting_record(context, "learning_rates"))
     return SectionRecord(id="question-2", title="What does the learning rate do?", items=tuple(items))
 
 
 def _called(levels: Sequence[Level]) -> list[Level]:
-    return [Level(f"rate {level.name}", level.value, level.runs, level.success) for level in levels]
+    return [level.called(f"rate {level.name}") for level in levels]
 
 
 def _weights_and_biases(context: LabContext) -> SectionRecord:
     """Answer by taking biases away, and by starting from different weights."""
     items: list[Item] = [*_weights(context), *_biases(context)]
+    items.append(setting_record(context, "question_weights", "question_biases"))
     return SectionRecord(id="question-3", title="What are weights and biases for?", items=tuple(items))
 
 
@@ -157,13 +159,12 @@ def _weights(context: LabContext) -> list[Item]:
             id="question-weights-rates",
             title="xor solved, by initial weights",
             rows=tuple(rate_row(level) for level in levels),
-            value_label=f"share of seeds with {success_rule('question_weights')} at the end",
+            value_label=f"share of seeds with {levels[0].rule} at the end",
         ),
     ]
     verdict = extremes_verdict(
         "Weights are the directions in which units look; units that start equal stay equal and act as one unit",
-        [Level(f"{level.name} weights", level.value, level.runs, level.success) for level in levels],
-        "success",
+        [level.called(f"{level.name} weights") for level in levels],
     )
     return items + ([verdict] if verdict is not None else [])
 
@@ -180,27 +181,27 @@ def _biases(context: LabContext) -> list[Item]:
             id="question-biases-rates",
             title="Success with and without biases",
             rows=tuple(
-                rate_row(Level(f"{'with' if value else 'without'} biases", value, level.runs, level.success), case)
+                rate_row(level.called(f"{'with' if value else 'without'} biases"), case)
                 for case, pair in blocks
                 for value, level in pair.items()
             ),
-            value_label=f"share of seeds with {success_rule('question_biases')} at the end",
+            value_label=f"share of seeds with {rules_told((case, pair[True]) for case, pair in blocks)} at the end",
         ),
     ]
     panels = [
         _boundary(
             context,
-            Level(f"{case.split(',')[0]}, {'with' if value else 'without'} bias", value, level.runs, level.success),
+            level.called(f"{case.split(',')[0]}, {'with' if value else 'without'} bias"),
         )
         for case, pair in blocks
-        if slug(case).startswith("xor")
+        if case.startswith(("xor", "off"))
         for value, level in pair.items()
     ]
     if panels:
         items.insert(
             0,
             BoundaryFigure(
-                id="question-biases-boundaries", title="xor with and without biases, median seed", panels=tuple(panels)
+                id="question-biases-boundaries", title="With and without biases, median seed", panels=tuple(panels)
             ),
         )
     for case, pair in blocks:
@@ -208,8 +209,7 @@ def _biases(context: LabContext) -> list[Item]:
         sentence = compared.verdict_sentence("succeeded more often")
         items.append(
             comparison_verdict(
-                f"{case}: {sentence[0].lower() + sentence[1:]} A bias moves a boundary away from the origin; "
-                "where the boundary passes through it, none is needed.",
+                f"{case}: {sentence[0].lower() + sentence[1:]}",
                 compared,
             )
         )

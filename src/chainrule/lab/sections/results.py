@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.data import Dataset, split
-from chainrule.lab.context import LabContext, Level, first_quantity, success_rule
+from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import (
+    MOST_TABLE_ROWS,
     fan,
     fan_series,
     group,
@@ -18,12 +19,15 @@ from chainrule.lab.pictures import (
     truth_figure,
     typical_run,
 )
+from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import rate_verdict
+from chainrule.metrics import confusion_matrix
 from chainrule.report.records import (
     Cell,
     DistributionFigure,
     FanFigure,
     FanPanel,
+    HeatmapFigure,
     ImagesFigure,
     Item,
     RatesFigure,
@@ -40,15 +44,15 @@ RECIPES = ("results", "results_digits", "results_mnist")
 def results(context: LabContext) -> SectionRecord:
     """Show how each data set is learned, over seeds."""
     sections: list[Item] = []
-    levels: list[tuple[str, Level]] = []
+    levels: list[Level] = []
     for case in context.cases("results"):
         for level in context.levels("results", case=case):
-            levels.append(("results", _named(level, case)))
+            levels.append(level.called(case))
             sections.append(_points_section(context, case, level))
     for recipe, name in (("results_digits", "digits"), ("results_mnist", "mnist")):
         if context.wanted(recipe):
             for level in context.levels(recipe):
-                levels.append((recipe, _named(level, name)))
+                levels.append(level.called(name))
                 sections.append(_images_section(context, recipe, name, level))
     summary: list[Item] = []
     if levels:
@@ -56,9 +60,7 @@ def results(context: LabContext) -> SectionRecord:
             RatesFigure(
                 id="results-rates",
                 title="How often it works",
-                rows=tuple(
-                    rate_row(_named(level, f"{level.name}: {success_rule(recipe)}")) for recipe, level in levels
-                ),
+                rows=tuple(rate_row(level.called(f"{level.name}: {level.rule}")) for level in levels),
                 caption="Share of seeds that met the rule named with each data set; exact binomial 95 % intervals.",
             ),
             _summary_table(levels),
@@ -68,22 +70,16 @@ def results(context: LabContext) -> SectionRecord:
         title="Results: does it learn?",
         lead="One setting per data set, many seeds. A picture of a single network is of the seed with the median loss, "
         "not of the best one.",
-        items=(*summary, *sections),
+        items=(*summary, *sections, setting_record(context, *(name for name in RECIPES if context.wanted(name)))),
     )
-
-
-def _named(level: Level, name: str) -> Level:
-    """Return the level under another name."""
-    return Level(name, level.value, level.runs, level.success)
 
 
 def _points_section(context: LabContext, case: str, level: Level) -> SectionRecord:
     """Show one 2-D data set: truth and prediction, points' table, curves, epochs to success."""
     run = typical_run(level)
     dataset = context.source(level.runs.source).draw(run.seed)
-    rule, quantity = success_rule("results"), first_quantity("results")
     key = f"final {'validation_accuracy' if 'validation_accuracy' in run.final else 'accuracy'}"
-    named = _named(level, case)
+    named = level.called(case)
     return SectionRecord(
         id=f"results-{case}",
         title=case,
@@ -107,15 +103,15 @@ def _points_section(context: LabContext, case: str, level: Level) -> SectionReco
             ),
             DistributionFigure(
                 id=f"results-{case}-epochs",
-                title=f"{case}: epochs until {rule} first held",
-                groups=(group(named, quantity),),
+                title=f"{case}: epochs until {level.rule} first held",
+                groups=(group(named, level.first),),
                 value_label="epochs",
                 style="ecdf",
                 log=True,
                 caption="Share of all seeds; the curve levels off where the others never got there.",
             ),
             prediction_table(f"results-{case}-predictions", f"{case}: every point of seed {run.seed}", run, dataset),
-            rate_verdict(f"{case}, widths (4, 4), learning rate 1", level, rule),
+            rate_verdict(f"{case}, widths (4, 4), learning rate 1", level),
             median_verdict(case, level, key),
         ),
     )
@@ -135,13 +131,14 @@ def median_verdict(case: str, level: Level, key: str) -> VerdictRecord:
         sentence=f"{told}.",
         n_seeds=len(values),
         interval=None if interval is None else (interval.low, interval.high, interval.level),
+        interval_of="the median",
     )
 
 
 def _images_section(context: LabContext, recipe: str, name: str, level: Level) -> SectionRecord:
     """Show an image data set: held-out images with predictions, train and validation curves."""
     run = typical_run(level, "validation_loss")
-    named = _named(level, name)
+    named = level.called(name)
     held_out = _held_out(context, run, level)
     return SectionRecord(
         id=f"results-{name}",
@@ -169,7 +166,17 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
                 "validation_accuracy",
                 _fan_caption(level),
             ),
-            rate_verdict(name, level, success_rule(recipe)),
+            DistributionFigure(
+                id=f"results-{name}-epochs",
+                title=f"{name}: epochs until {level.rule} first held",
+                groups=(group(named, level.first),),
+                value_label="epochs",
+                style="ecdf",
+                caption="Share of all seeds; the curve levels off where the others never got there.",
+            ),
+            _confusion(f"results-{name}-confusion", name, run, held_out),
+            _image_table(f"results-{name}-predictions", name, run, held_out),
+            rate_verdict(name, level),
             median_verdict(name, level, "final validation_accuracy"),
         ),
     )
@@ -205,22 +212,56 @@ def _fan_caption(level: Level) -> str:
     return f"Median, 50 % and 90 % of {len(level.runs)} seeds; single runs faint."
 
 
-def _summary_table(levels: list[tuple[str, Level]]) -> TableRecord:
+def _confusion(ident: str, name: str, run: Run, held_out: Dataset) -> HeatmapFigure:
+    """Return how often each class is taken for each other, over the held-out images."""
+    return HeatmapFigure(
+        id=ident,
+        title=f"{name}: confusion matrix on held-out images (seed {run.seed})",
+        values=confusion_matrix(run.predict(held_out.X), held_out.Y),
+        rows=held_out.classes,
+        columns=held_out.classes,
+        value_label="images",
+        x_label="prediction",
+        y_label="truth",
+        number_format=".0f",
+        caption="Rows are what the images are, columns what the network says.",
+    )
+
+
+def _image_table(ident: str, name: str, run: Run, held_out: Dataset) -> TableRecord:
+    """Return the first held-out images: truth, prediction, how sure the network is, and whether it is right."""
+    outputs = run.predict(held_out.X[:MOST_TABLE_ROWS])
+    rows: list[tuple[Cell, ...]] = []
+    for k, output in enumerate(outputs):
+        truth, said = int(held_out.y[k]), int(output.argmax())
+        rows.append((k, held_out.classes[truth], held_out.classes[said], float(output[said]), said == truth))
+    return TableRecord(
+        id=ident,
+        title=f"{name}: the first {len(rows)} held-out images, seed {run.seed}",
+        columns=("image", "truth", "prediction", "its probability", "right"),
+        rows=tuple(rows),
+        formats=("", "", "", ".5f", ""),
+        caption=f"{held_out.n - len(rows):,} more images are not shown.",
+        collapsed=True,
+    )
+
+
+def _summary_table(levels: list[Level]) -> TableRecord:
     """Return a row per data set: success, loss, accuracies, epochs."""
     rows: list[tuple[Cell, ...]] = []
-    for recipe, level in levels:
+    for level in levels:
         rate = level.rate
         has_validation = "validation_accuracy" in level.runs[0].final
         rows.append(
             (
                 level.name,
-                success_rule(recipe),
+                level.rule,
                 rate.n,
                 rate_text(rate),
                 interval_text(level.values("final loss")),
                 interval_text(level.values("final accuracy")),
                 interval_text(level.values("final validation_accuracy")) if has_validation else "–",
-                interval_text(level.values(first_quantity(recipe))),
+                interval_text(level.values(level.first)),
             )
         )
     columns = (

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.lab.context import LabContext, Level, first_quantity, level_name, success_rule
+from chainrule.lab.context import LabContext, Level, level_name
 from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
 from chainrule.lab.sections._sweep import few, slug
+from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share, tied_with_best
 from chainrule.report.records import (
     Cell,
@@ -55,36 +56,24 @@ class Tuned:
 
 def tune(context: LabContext, recipe: str, axis: str, case: str) -> list[Tuned]:
     """Choose each candidate's rate on the first half of the seeds; return its runs on the second half."""
-    rates_axis = "training.learning_rate"
     cells = [cell for cell in context.cells(recipe) if cell.at({"case": case})]
     names = dict.fromkeys(dict(cell.place)[axis] for cell in cells)
-    quantity = first_quantity(recipe)
     chosen = []
     for name in names:
         levels = context.levels(recipe, **{"case": case, axis.replace(".", "__"): name})
         if not levels:
             continue
-        seeds = [run.seed for run in levels[0].runs]
-        tuning = set(seeds[: len(seeds) // 2])
-        best = max(levels, key=lambda level: _score(level, tuning, quantity))
-        judged = _on(best, set(seeds) - tuning, level_name(name))
+        best = max(levels, key=lambda level: score(level.halves()[0]))
+        judged = best.halves()[1].called(level_name(name))
         chosen.append(Tuned(level_name(name), float(best.value), judged, tuple(levels)))
-    assert rates_axis in dict(cells[0].place), f"{recipe} sweeps learning rates"
     return chosen
 
 
-def _score(level: Level, seeds: set[int], quantity: str) -> tuple[float, float]:
-    """Rank rates: first by successes on the tuning seeds, then by the mean speed of getting there."""
-    part = _on(level, seeds, level.name)
-    epochs = part.values(quantity)
+def score(level: Level) -> tuple[float, float]:
+    """Rank rates: first by successes, then by the mean speed of getting there."""
+    epochs = level.values(level.first)
     speed = np.where(np.isfinite(epochs), 1.0 / np.maximum(epochs, 1.0), 0.0)
-    return float(part.success.sum()), float(speed.mean())
-
-
-def _on(level: Level, seeds: set[int], name: str) -> Level:
-    """Return a level's runs of some seeds, under another name."""
-    keep = np.array([run.seed in seeds for run in level.runs])
-    return Level(name, level.value, level.runs.where(lambda run: run.seed in seeds), level.success[keep])
+    return float(level.success.sum()), float(speed.mean())
 
 
 def optimizers(context: LabContext) -> SectionRecord:
@@ -93,7 +82,8 @@ def optimizers(context: LabContext) -> SectionRecord:
     for case in context.cases("optimizers"):
         tuned = tune(context, "optimizers", "training.optimizer", case)
         items += _case_items("optimizers", "optimizer", case, tuned)
-        items += _order(case, tuned, ("adam", "momentum", "sgd"), first_quantity("optimizers"))
+        items += _order(case, tuned, ("adam", "momentum", "sgd"))
+    items.append(setting_record(context, "optimizers"))
     return SectionRecord(
         id="optimizers",
         title="Optimizers",
@@ -109,6 +99,7 @@ def activations(context: LabContext) -> SectionRecord:
     for case in context.cases("activations"):
         tuned = tune(context, "activations", "network.activation", case)
         items += _case_items("activations", "activation", case, tuned)
+    items.append(setting_record(context, "activations"))
     return SectionRecord(
         id="activations",
         title="Activations",
@@ -122,11 +113,10 @@ def _case_items(recipe: str, noun: str, case: str, tuned: Sequence[Tuned]) -> li
     """Return the figures, table and verdict of one data set."""
     if not tuned:
         return []
-    rule, quantity = success_rule(recipe), first_quantity(recipe)
     levels = [candidate.judged for candidate in tuned]
     ident = f"{recipe}-{slug(case)}"
-    n = len(levels[0].runs)
-    verdict = extremes_verdict(f"{case}, each at its tuned rate", levels, rule)
+    n, rule = len(levels[0].runs), levels[0].rule
+    verdict = extremes_verdict(f"{case}, each at its tuned rate", levels)
     return [
         fan(
             f"{ident}-loss",
@@ -137,7 +127,7 @@ def _case_items(recipe: str, noun: str, case: str, tuned: Sequence[Tuned]) -> li
             log_x=True,
             show_runs=False,
         ),
-        _heatmap(f"{ident}-grid", noun, case, tuned, rule),
+        _heatmap(f"{ident}-grid", noun, case, tuned),
         RatesFigure(
             id=f"{ident}-rates",
             title=f"Success rate at the tuned rate: {case}",
@@ -147,16 +137,16 @@ def _case_items(recipe: str, noun: str, case: str, tuned: Sequence[Tuned]) -> li
         DistributionFigure(
             id=f"{ident}-epochs",
             title=f"Epochs until {rule} first held, at the tuned rate: {case}",
-            groups=tuple(group(level, quantity) for level in levels),
+            groups=tuple(group(level, level.first) for level in levels),
             value_label="epochs",
             log=True,
         ),
-        _table(f"{ident}-table", noun, case, tuned, quantity, rule),
+        _table(f"{ident}-table", noun, case, tuned),
         *([verdict] if verdict is not None else []),
     ]
 
 
-def _heatmap(ident: str, noun: str, case: str, tuned: Sequence[Tuned], rule: str) -> HeatmapFigure:
+def _heatmap(ident: str, noun: str, case: str, tuned: Sequence[Tuned]) -> HeatmapFigure:
     """Return the success rate over candidates and learning rates, all seeds."""
     values = np.array([[level.rate.rate for level in candidate.all_rates] for candidate in tuned])
     n = len(tuned[0].all_rates[0].runs)
@@ -170,11 +160,11 @@ def _heatmap(ident: str, noun: str, case: str, tuned: Sequence[Tuned], rule: str
         x_label="learning rate",
         y_label=noun,
         number_format=".0%",
-        caption=f"{rule} at the end; all {n} seeds.",
+        caption=f"{tuned[0].judged.rule} at the end; all {n} seeds.",
     )
 
 
-def _table(ident: str, noun: str, case: str, tuned: Sequence[Tuned], quantity: str, rule: str) -> TableRecord:
+def _table(ident: str, noun: str, case: str, tuned: Sequence[Tuned]) -> TableRecord:
     """Return a row per candidate at its tuned rate, on the judging seeds."""
     best = set(tied_with_best([candidate.judged for candidate in tuned]))
     rows: list[tuple[Cell, ...]] = []
@@ -186,7 +176,7 @@ def _table(ident: str, noun: str, case: str, tuned: Sequence[Tuned], quantity: s
                 f"{candidate.rate:g}",
                 rate.n,
                 rate_text(rate),
-                interval_text(candidate.judged.values(quantity)),
+                interval_text(candidate.judged.values(candidate.judged.first)),
                 interval_text(candidate.judged.values("final loss")),
                 candidate.name in best,
             )
@@ -198,12 +188,12 @@ def _table(ident: str, noun: str, case: str, tuned: Sequence[Tuned], quantity: s
         columns=columns,
         rows=tuple(rows),
         align=("left", *("right" for _ in columns[1:])),
-        caption=f"Success: {rule}. Rates with exact 95 % intervals, compared with the best by the exact McNemar test "
-        "(Holm-corrected); medians with distribution-free 95 % intervals.",
+        caption=f"Success: {tuned[0].judged.rule}. Rates with exact 95 % intervals, compared with the best by the "
+        "exact McNemar test (Holm-corrected over all pairs); medians with distribution-free 95 % intervals.",
     )
 
 
-def _order(case: str, tuned: Sequence[Tuned], names: tuple[str, ...], quantity: str) -> list[Item]:
+def _order(case: str, tuned: Sequence[Tuned], names: tuple[str, ...]) -> list[Item]:
     """Test a claimed order pair by pair on epochs to success, never-reached counted as the budget's end."""
     by_name = {candidate.name: candidate for candidate in tuned}
     verdicts: list[Item] = []
@@ -212,7 +202,7 @@ def _order(case: str, tuned: Sequence[Tuned], names: tuple[str, ...], quantity: 
             continue
         a, b = by_name[first], by_name[second]
         budget = float(a.judged.runs[0].member.config.epochs)
-        x, y = (np.nan_to_num(one.judged.values(quantity), nan=budget, posinf=budget) for one in (a, b))
+        x, y = (np.nan_to_num(one.judged.values(one.judged.first), nan=budget, posinf=budget) for one in (a, b))
         names_told = (f"{first} at {a.rate:g}", f"{second} at {b.rate:g}")
         compared = compare_metric(x, y, names_told, "epochs to success", "lower", "mean")
         verdicts.append(

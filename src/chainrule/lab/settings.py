@@ -1,0 +1,47 @@
+"""What was trained, in words: a recipe's setting beside the pictures it gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule.experiments.grid import freeze
+from chainrule.lab.context import LabContext, level_name, section_recipe
+from chainrule.report.records import TextRecord
+
+
+def setting_record(context: LabContext, *names: str) -> TextRecord:
+    """Return the settings of recipes as a list: data, network, training, what varies, seeds."""
+    points = [f"*{section_recipe(name).title}*. {_setting(context, name)}" for name in names if context.seeds_of(name)]
+    return TextRecord(title="What was trained", paragraphs=(), points=tuple(points))
+
+
+def _setting(context: LabContext, name: str) -> str:
+    """Write one recipe's setting in sentences."""
+    recipe = section_recipe(name)
+    assert recipe.data is not None, "the sections' recipes train"
+    training = recipe.training | (
+        {key.removeprefix("training."): value for key, value in recipe.quick.items()} if context.quick else {}
+    )
+    axes = [(_last(axis), [level_name(freeze(value)) for value in values]) for axis, values in recipe.axes.items()]
+    seeds = context.seeds_of(name)
+    parts = [
+        f"Data: `{recipe.data.source}`" if not any("data.source" in case for case in recipe.cases.values()) else "",
+        f"Network: {_words(recipe.network)}" if recipe.network else "",
+        f"Training: {_words(training)}",
+        *(f"Varied: {axis} in {', '.join(values)}" for axis, values in axes),
+        *(f"Case {case}: {_words(settings)}" for case, settings in recipe.cases.items()),
+        f"Seeds: {len(seeds)} ({seeds[0]} to {seeds[-1]})",
+    ]
+    about = " ".join(recipe.about.split())
+    return ". ".join(part for part in parts if part) + "." + (f" {about}" if about else "")
+
+
+def _words(settings: Mapping[str, Any]) -> str:
+    """Write settings as ``name value`` pairs."""
+    return ", ".join(f"{_last(key)} `{level_name(freeze(value))}`" for key, value in settings.items())
+
+
+def _last(key: str) -> str:
+    """Return a dotted key's last word, with spaces."""
+    return key.split(".")[-1].replace("_", " ")
