@@ -238,3 +238,17 @@ def test_any_text_gives_only_recipe_errors(text: str) -> None:
 def test_importing_the_floor_does_not_import_pydantic() -> None:
     code = "import sys, chainrule.experiments; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_another_reading_is_trained_beside_but_not_in_the_quick_run() -> None:
+    recipe = parse_recipe(GOOD.replace("[variants.ascent]", '[variants.ascent]\nreading = "uphill"'))
+    plain = parse_recipe(GOOD)
+    assert [cell.label for cell in expand(recipe)] == [cell.label for cell in expand(plain)]
+    assert "ascent" in {cell.variant for cell in expand(plain, quick=True)}
+    assert {cell.variant for cell in expand(recipe, quick=True)} == {None}
+
+
+def test_rows_are_checked_in_every_other_reading() -> None:
+    text = GOOD + '\n[variants.short]\nreading = "fewer epochs"\nset = { "training.epochs" = 1 }\n'
+    with pytest.raises(RecipeError, match=r"beyond training\.epochs = 1"):
+        parse_recipe(text)

@@ -112,3 +112,37 @@ def test_tolerances_are_half_a_unit_of_the_last_printed_digit() -> None:
     assert figures["B1.2"].tolerance == pytest.approx(0.5e-6)
     assert figures["A1.12"].tolerance == 50  # "near 500"
     assert math.isnan(figures["A6.1"].value)
+
+
+FITTED = {
+    **dict.fromkeys(("A1", "A2", "A3", "A4", "A5", "A6", "A7", "C8", "E4"), "all"),
+    "C1": "C1.2", "C2": "C2.2", "C6": "C6.1 C6.2 C6.4 C6.5", "C10": "C10.1 C10.2", "D1": "D1.1",
+}  # fmt: skip
+
+
+def test_rows_for_which_a_value_was_chosen_say_so() -> None:
+    for recipe in replication_recipes():
+        rows = (*recipe.figures, *recipe.claims)
+        fitted = [row.id for row in rows if (recipe.fitted if row.fitted is None else row.fitted)]
+        said = FITTED.get(recipe.id, "")
+        assert fitted == ([row.id for row in rows] if said == "all" else said.split()), recipe.id
+
+
+def test_guesses_of_ours_are_other_readings_and_explain_nothing() -> None:
+    by_id = {recipe.id: recipe for recipe in replication_recipes()}
+    readings = {name: dict(v.set) for name, r in by_id.items() for v in r.variants.values() if v.reading}
+    summed, plain = {"training.loss": "half_mse(reduction=sum)"}, {"training.optimizer": "sgd"}
+    assert readings == {**dict.fromkeys(["A1", "A2", "A3", "A4"], plain),
+                        **dict.fromkeys(["D1", "D2", "D4", "D5", "D6", "D7"], summed)}  # fmt: skip
+    explained = {r.id for r in by_id.values() if any(row.as_written for row in (*r.figures, *r.claims))}
+    assert explained == {"A6", "A7", "A9", "B8", "C7"}  # only what the reports themselves write
+
+
+def test_quantities_are_those_of_the_reports() -> None:
+    by_id = {row.id: row for recipe in replication_recipes() for row in (*recipe.figures, *recipe.claims)}
+    for name in ("C10.1", "C10.2", "C10.3", "C10.4"):
+        assert by_id[name].quantity == "final median_threshold_accuracy"
+    for epoch in range(5):
+        training, validation = by_id[f"E7.{2 * epoch + 1}"], by_id[f"E7.{2 * epoch + 2}"]
+        assert "other definition" in (training.no_verdict or "")
+        assert validation.no_verdict is None

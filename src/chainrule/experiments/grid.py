@@ -161,17 +161,21 @@ def expand(recipe: Recipe, quick: bool = False) -> list[Cell]:
         where = tuple((axis, freeze(value)) for axis, value in place)
         settings = base | {axis: value for axis, value in place if axis != "case"}
         settings |= recipe.cases.get(dict(place).get("case", ""), {})
-        for name, changes in _variants_at(recipe, where):
+        for name, changes in _variants_at(recipe, where, quick):
             full = build_setting(settings | changes)
             used = build_setting(settings | changes | recipe.quick) if quick and recipe.quick else full
             cells.append(Cell(recipe.id, where, name, used, full.config.epochs))
     return cells
 
 
-def _variants_at(recipe: Recipe, place: Place) -> list[tuple[str | None, dict[str, Any]]]:
-    """Return the recipe itself and the variants that exist at a place, each with the settings it changes."""
+def _variants_at(recipe: Recipe, place: Place, quick: bool) -> list[tuple[str | None, dict[str, Any]]]:
+    """Return the recipe itself and the variants that exist at a place, each with the settings it changes.
+
+    The quick run leaves other readings out: its few seeds could not tell them apart.
+    """
     found: list[tuple[str | None, dict[str, Any]]] = [(None, {})]
-    return found + [(name, variant.set) for name, variant in recipe.variants.items() if _at(place, variant.only)]
+    variants = {name: one for name, one in recipe.variants.items() if not (quick and one.reading)}
+    return found + [(name, variant.set) for name, variant in variants.items() if _at(place, variant.only)]
 
 
 def _at(place: Place, selector: Mapping[str, Any]) -> bool:
@@ -206,6 +210,8 @@ def build_setting(settings: Mapping[str, Any]) -> Setting:
     for key in settings:
         if key not in KNOWN_KEYS:
             raise ConfigError(unknown_name("setting", key, KNOWN_KEYS))
+    if not isinstance(settings["data.source"], str):
+        raise ConfigError(f"data.source is a text such as 'xor', not {one_line(repr(settings['data.source']))}")
     return _build(tuple(sorted((key, freeze(value)) for key, value in settings.items())))
 
 

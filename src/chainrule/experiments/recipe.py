@@ -218,6 +218,7 @@ def _check_pairing(cell: Cell) -> None:
 def _check_rows(recipe: Recipe, file: str) -> None:
     """Check that figures and claims have ids of their own, cells that exist and quantities that are recorded."""
     cells = expand(recipe)
+    readings = tuple(name for name, variant in recipe.variants.items() if variant.reading)
     seen: set[str] = set()
     tables: dict[str, Sequence[Figure | Claim]] = {"figures": recipe.figures, "claims": recipe.claims}
     for table, rows in tables.items():
@@ -229,7 +230,7 @@ def _check_rows(recipe: Recipe, file: str) -> None:
             if not recipe.trains:
                 continue
             try:
-                _check_row(row, cells)
+                _check_row(row, cells, readings)
             except ConfigError as error:
                 raise RecipeError(f"{path}: {error}") from None
     if recipe.success is not None and recipe.trains:
@@ -240,11 +241,11 @@ def _check_rows(recipe: Recipe, file: str) -> None:
             raise RecipeError(f"{file}: success.metric: {error}") from None
 
 
-def _check_row(row: Figure | Claim, cells: list[Cell]) -> None:
+def _check_row(row: Figure | Claim, cells: list[Cell], readings: tuple[str, ...]) -> None:
     """Look up the cells of one row, in each variant it names, and check its quantities there."""
     selectors = selectors_of(row)
     quantities = [row.quantity, getattr(row, "quantity_under", None) or row.quantity]
-    for variant in dict.fromkeys((row.variant, row.as_written or row.variant)):
+    for variant in dict.fromkeys((row.variant, row.as_written or row.variant, *readings)):
         for selector in selectors:
             find_cell(cells, selector)
             cell = find_cell(cells, selector, variant)

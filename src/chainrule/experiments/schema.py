@@ -38,10 +38,15 @@ class Seeds(Table):
 
 
 class Variant(Table):
-    """``[variants.NAME]``: a named deviation, run beside the cells that `only` selects (all, if it is empty)."""
+    """``[variants.NAME]``: a named deviation, run beside the cells that `only` selects (all, if it is empty).
+
+    With `reading`, a few words, it is another reading of what the report leaves open: every row of those cells is
+    compared with it too, but its verdict is that of the recipe as it stands.
+    """
 
     set: Settings
     only: Selector = Field(default_factory=dict)
+    reading: str = ""
 
 
 class Success(Table):
@@ -75,6 +80,11 @@ class Checked(Table):
         ``"lower"`` or ``"higher"``; None leaves it to the quantity (counted metrics: higher, all else: lower).
     note : str
         Anything a reader must know about this row: an assumption, a mislabelled figure.
+    fitted : bool or None
+        Whether a value that the report does not state was chosen because it brings this number about; None: as the
+        recipe says for all its rows.
+    no_verdict : str or None
+        Why the row can be shown beside ours but not be judged, e.g. that the report defines the quantity otherwise.
     """
 
     id: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$")
@@ -84,6 +94,8 @@ class Checked(Table):
     defect: str | None = None
     better: Level | None = None
     note: str = ""
+    fitted: bool | None = None
+    no_verdict: str | None = None
 
     @model_validator(mode="after")
     def _defect_is_named(self) -> Checked:
@@ -224,7 +236,9 @@ class Recipe(Table):
     cases : dict of str to Settings
         A further axis, called ``case``: named sets of dotted keys that change together.
     variants : dict of str to Variant
-        Named deviations (a defect as written) run beside every cell.
+        Named deviations (a defect as written, another reading) run beside every cell.
+    fitted : bool
+        Whether its rows are fitted, unless they say otherwise.
     quick : Settings
         Dotted keys replaced in the quick run.
     worked_example, waits_for
@@ -238,6 +252,7 @@ class Recipe(Table):
     section: str = Field(min_length=1)
     report: str = ""
     about: str = ""
+    fitted: bool = False
     data: Data | None = None
     network: Settings = Field(default_factory=dict)
     training: Settings = Field(default_factory=dict)

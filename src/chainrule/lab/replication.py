@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from chainrule.experiments.schema import Checked, Claim, Figure, Recipe, WorkedExample
 
 RECIPES = Path(__file__).parent / "recipes" / "replication"
+
+TOLD = ("exact", "typical", "typical, fitted", *VERDICTS[1:])
+"""The verdicts in the order of tables, with the typical ones told apart."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class ReplicationRow:
     n_seeds : int
         Seeds behind the row.
     median, low, high : float or None
-        Our median and middle 90 %; for a share of seeds the share and its exact 90 % interval.
+        Our median and middle 90 % (fewer than 20 seeds: their range); for a share of seeds the share and its exact
+        90 % interval.
     percentile : float or None
         Where the reported number falls among ours, 0 to 100.
     verdict, why : str
@@ -58,6 +62,12 @@ class ReplicationRow:
         The recipe's variant; None is the correct setting.
     as_written : ReplicationRow or None
         The same comparison with the report's defect.
+    readings : tuple of ReplicationRow
+        The same comparison under other readings of what the report leaves open.
+    fitted : bool
+        Whether a value that the report does not state was chosen because it brings this row about.
+    exact : bool
+        Whether it is an identity that no seed enters.
     note : str
         What else the reader should know.
     is_claim : bool
@@ -83,9 +93,24 @@ class ReplicationRow:
     why: str = ""
     variant: str | None = None
     as_written: ReplicationRow | None = None
+    readings: tuple[ReplicationRow, ...] = ()
+    fitted: bool = False
+    exact: bool = False
     note: str = ""
     is_claim: bool = False
     log: bool = False
+
+    @property
+    def told(self) -> str:
+        """The verdict as tables and counts tell it: figures that were fitted or are exact are no news if typical."""
+        if self.verdict != "typical":
+            return self.verdict
+        return "exact" if self.exact else "typical, fitted" if self.fitted else "typical"
+
+    @property
+    def judged(self) -> bool:
+        """Whether our seeds gave it a verdict."""
+        return not self.exact and self.verdict not in ("no verdict", "not run")
 
 
 @lru_cache(maxsize=1)
@@ -180,9 +205,9 @@ def replicate(
 
 
 def verdict_counts(rows: Iterable[ReplicationRow]) -> dict[str, int]:
-    """Count the rows of each verdict, in the order of `VERDICTS`; verdicts that nobody got are left out."""
-    counts = Counter(row.verdict for row in rows)
-    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+    """Count the rows of each verdict as told, in the order of `TOLD`; verdicts that nobody got are left out."""
+    counts = Counter(row.told for row in rows)
+    return {verdict: counts[verdict] for verdict in TOLD if counts[verdict]}
 
 
 class _NotRunError(Exception):
@@ -195,6 +220,12 @@ class _Found:
     def __init__(self, recipe: Recipe, results: Results, quick: bool, seeds: tuple[int, ...]) -> None:
         self.results, self.quick, self.seeds = results, quick, seeds
         self.cells = expand(recipe, quick)
+        self.variants = {name: one.reading for name, one in recipe.variants.items() if one.reading}
+
+    def readings(self, selectors: Sequence[Mapping[str, object]]) -> dict[str, str]:
+        """Return the other readings, variant and words, that exist where any of the selectors points."""
+        there = {cell.variant for cell in self.cells for selector in selectors if cell.at(selector)}
+        return {name: words for name, words in self.variants.items() if name in there}
 
     def runs(self, selector: dict[str, object], variant: str | None, *quantities: str) -> Runs:
         """Return the runs of a cell, or raise `_NotRunError` if there are none or they are too short."""
@@ -224,32 +255,66 @@ def _figure_row(recipe: Recipe, figure: Figure, found: _Found, skipped: str | No
         return _worked(recipe.worked_example, figure, plain)
     unit = unit_of(figure.quantity)
     plain = replace(plain, unit=unit, log=not unit)
-    return _row(plain, figure, lambda v: judge_reported(figure, found.runs(figure.cell, v, figure.quantity)), skipped)
+
+    def judge(variant: str | None) -> tuple[Judgement, float, str]:
+        return judge_reported(figure, found.runs(figure.cell, variant, figure.quantity))
+
+    return _row(plain, figure, judge, skipped, found.readings([figure.cell]))
 
 
 def _claim_row(recipe: Recipe, claim: Claim, found: _Found, skipped: str | None) -> ReplicationRow:
     """Make the row of what a report says in words."""
     plain = replace(_blank(recipe, claim), quantity=f"{claim.kind}: {claim.quantity}", is_claim=True)
-    return _row(plain, claim, lambda v: judge_claim(claim, lambda c, *q: found.runs(c, v, *q)), skipped)
+    readings = found.readings([*claim.cells, *claim.over, *claim.under])
+    return _row(plain, claim, lambda v: judge_claim(claim, lambda c, *q: found.runs(c, v, *q)), skipped, readings)
 
 
 def _blank(recipe: Recipe, row: Checked) -> ReplicationRow:
     """Return the row as far as the report alone decides it."""
+    fitted = recipe.fitted if row.fitted is None else row.fitted
     return ReplicationRow(
-        row.id, recipe.report, row.label, recipe.title, reported="", value=None, quantity="", note=row.note
+        row.id,
+        recipe.report,
+        row.label,
+        recipe.title,
+        reported="",
+        value=None,
+        quantity="",
+        note=row.note,
+        fitted=fitted,
     )
 
 
-def _row(plain: ReplicationRow, row: Checked, judge: Judge, skipped: str | None) -> ReplicationRow:
-    """Judge the setting itself and, beside it, the one with the report's defect."""
+def _row(
+    plain: ReplicationRow, row: Checked, judge: Judge, skipped: str | None, readings: Mapping[str, str]
+) -> ReplicationRow:
+    """Judge the setting itself and, beside it, the one with the report's defect and those read otherwise."""
     if skipped is not None:
         return replace(plain, variant=row.variant, why=skipped)
     main = _judged(plain, judge, row.variant)
-    if row.as_written is None or main.verdict == "not run":
+    if main.verdict == "not run":
         return main
-    beside = _judged(replace(plain, setting=f"{plain.setting}, as written"), judge, row.as_written)
-    verdict = explained(_judgement(main), _judgement(beside), row.defect or "")
-    return replace(main, verdict=verdict.verdict, why=verdict.why, as_written=beside)
+    if row.no_verdict is not None:
+        return replace(main, verdict="no verdict", why=row.no_verdict)
+    if row.as_written is not None:
+        beside = _judged(replace(plain, setting=f"{plain.setting}, as written"), judge, row.as_written)
+        verdict = explained(_judgement(main), _judgement(beside), row.defect or "")
+        main = replace(main, verdict=verdict.verdict, why=verdict.why, as_written=beside)
+    return _read_otherwise(main, plain, judge, readings) if row.variant is None else main
+
+
+def _read_otherwise(
+    main: ReplicationRow, plain: ReplicationRow, judge: Judge, readings: Mapping[str, str]
+) -> ReplicationRow:
+    """Put other readings beside a row; they say what would make it typical, but never change its verdict."""
+    others = []
+    why = main.why
+    for variant, words in readings.items():
+        setting = f"{plain.setting}, another reading: {words}"
+        others.append(_judged(replace(plain, setting=setting, fitted=False), judge, variant))
+        if others[-1].verdict == "typical" and main.verdict != "typical":
+            why += f"; another reading would make it typical: {words}"
+    return replace(main, why=why, readings=tuple(others))
 
 
 def _judged(plain: ReplicationRow, judge: Judge, variant: str | None) -> ReplicationRow:
@@ -284,4 +349,4 @@ def _worked(example: WorkedExample, figure: Figure, plain: ReplicationRow) -> Re
     equal = abs(value - figure.value) <= figure.tolerance
     why = "exact: the same number by trace and by the scalar network" if equal else f"the exact value is {value:.6g}"
     verdict = "typical" if equal else "cannot occur"
-    return replace(plain, median=value, low=value, high=value, verdict=verdict, why=why)
+    return replace(plain, median=value, low=value, high=value, verdict=verdict, why=why, exact=True)

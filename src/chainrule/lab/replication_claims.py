@@ -13,6 +13,7 @@ from chainrule.experiments import parse_quantity, values_of
 from chainrule.lab.replication_figures import better_of, report_values
 from chainrule.lab.replication_judging import Judgement, Values, judge_ratio, judge_share, judge_spread
 from chainrule.runs import Runs
+from chainrule.stats import MIN_PAIRS
 
 if TYPE_CHECKING:
     from chainrule.experiments.schema import Claim
@@ -58,7 +59,7 @@ def _order(claim: Claim, runs: GetRuns) -> Judgement:
         holds = np.all([left < right for left, right in itertools.pairwise(columns)], axis=0)
     else:
         holds = np.all([columns[0] < other for other in columns[1:]], axis=0)
-    return judge_share(holds, (0.5, 1.0), "higher", "the order holds")
+    return judge_share(holds, (0.5, 1.0), "higher", "the order holds", MIN_PAIRS)
 
 
 def _of_seeds(runs: Runs, seeds: set[int]) -> Runs:

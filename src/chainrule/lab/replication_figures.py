@@ -49,7 +49,6 @@ def judge_reported(figure: Figure, runs: Runs) -> tuple[Judgement, float, str]:
         figure.tolerance / scale,
         better_of(quantity, figure.better),
         figure.runs,
-        positive=not quantity.counted,
     )
     judged = judge_figure(values, reported)
     if (why := _impossible(figure, quantity, reported, values, runs)) is not None:

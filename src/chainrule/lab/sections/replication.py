@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from chainrule.experiments import Cell, find_cell, parse_quantity
@@ -26,16 +28,21 @@ from chainrule.report.records import (
     TextRecord,
     VerdictRecord,
 )
-from chainrule.stats import success_rate
 
 TRACED = ("A1", "A2", "A3", "D1", "E1", "E2")
 """Experiments of which the report prints a loss at several epochs: drawn over our runs."""
 
 MEANING = (
-    "*typical*: inside the middle 90 % of our seeds, to the rounding of its last digit",
-    "*lucky*, *unlucky*: outside it, on the better or the worse side",
+    "*typical*: inside the middle 90 % of our seeds (below 20 seeds: inside their range), to the rounding of its last "
+    "digit; for a claim, our 90 % interval lies inside the range it claims",
+    "*typical, fitted*: the same, but a value that the report does not state was chosen because it brings this about",
+    "*exact*: an identity of the worked example, which no seed enters",
+    "*lucky*, *unlucky*: outside it, on the better or the worse side; below 20 seeds only if further outside than the "
+    "range of our seeds is wide",
     "*cannot occur*: no run of this setting can give it, for the reason stated",
     "*explained by a defect*: outside for the correct method, inside for the method as the report wrote it",
+    "*no verdict*: our seeds cannot say (fewer than 6 for a comparison, an interval that is only partly inside the "
+    "claimed range), or the report defines the quantity otherwise",
     "*not run*: left out of this run, for the reason stated",
 )
 
@@ -51,7 +58,7 @@ def replication(context: LabContext) -> SectionRecord:
     context.replication = rows
     for why in dict.fromkeys(row.why for row in rows if row.verdict == "not run"):
         count = sum(row.verdict == "not run" and row.why == why for row in rows)
-        context.notes.append(f"{count} replication rows: {why}.")
+        context.notes.append(f"{count} replication row{'' if count == 1 else 's'}: {why}.")
     figures = to_records(rows)
     items: list[Item] = [
         TextRecord(paragraphs=("What the verdicts mean:",), points=MEANING),
@@ -75,13 +82,30 @@ def replication(context: LabContext) -> SectionRecord:
 
 
 def _assumptions(report: str) -> tuple[Item, ...]:
-    """List what had to be assumed about a report's settings, recipe by recipe."""
-    points = tuple(
-        f"{one.id}: {one.about.strip()}" for one in replication_recipes() if one.report == report and one.about
-    )
+    """List what had to be assumed about a report's settings; experiments with the same text share a line."""
+    texts: dict[str, list[str]] = {}
+    for one in replication_recipes():
+        if one.report == report and one.about.strip():
+            texts.setdefault(one.about.strip(), []).append(one.id)
+    points = tuple(f"{spanned(ids)}: {text}" for text, ids in texts.items())
     if not points:
         return ()
     return (TextRecord(title="What had to be assumed", paragraphs=(), points=points),)
+
+
+def spanned(ids: Sequence[str]) -> str:
+    """Write ids shortly: ``B1 to B5, B7`` for five that follow each other and another one."""
+    numbers = [re.fullmatch(r"([A-Z])(\d+)", one) for one in ids]
+    parts: list[list[str]] = []
+    for k, one in enumerate(ids):
+        here, before = numbers[k], numbers[k - 1] if k else None
+        follows = here and before and here[1] == before[1] and int(here[2]) == int(before[2]) + 1
+        if follows:
+            parts[-1].append(one)
+        else:
+            parts.append([one])
+    shown = [[f"{part[0]} to {part[-1]}"] if len(part) > 2 else part for part in parts]
+    return ", ".join(one for part in shown for one in part)
 
 
 def _traces(context: LabContext) -> list[Item]:
@@ -135,16 +159,34 @@ def _counts_table(rows: Sequence[ReplicationRow]) -> TableRecord:
 
 
 def _summary(rows: Sequence[ReplicationRow]) -> VerdictRecord:
-    """Say what share of the figures that could be judged is typical."""
-    judged = [row for row in rows if row.verdict != "not run"]
-    n_seeds = min((row.n_seeds for row in judged if row.n_seeds), default=0)
+    """Say how many of the figures and claims that our seeds could judge are typical, by rows and by experiments."""
+    judged = [row for row in rows if row.judged]
     if not judged:
         return VerdictRecord(sentence="No replication row could be judged in this run.", kind="question")
-    rate = success_rate(sum(row.verdict == "typical" for row in judged), len(judged))
+    counts = verdict_counts(judged)
+    experiments: dict[str, list[ReplicationRow]] = {}
+    for row in judged:
+        experiments.setdefault(row.id.partition(".")[0], []).append(row)
+    whole = sum(all(row.verdict == "typical" for row in ours) for ours in experiments.values())
+    fitted = counts.get("typical, fitted", 0)
+    usual, n_usual = Counter(row.n_seeds for row in judged).most_common(1)[0]
+    rest = "".join(f", {counts[verdict]} {verdict}" for verdict in counts if not verdict.startswith("typical"))
+    open_rows = sum(row.verdict == "no verdict" for row in rows)
     return VerdictRecord(
-        sentence=f"{rate.successes} of {rate.n} reported figures and claims ({100 * rate.rate:.0f} %) are typical of "
-        f"their settings; every row rests on at least {n_seeds} seeds.",
-        n_seeds=n_seeds,
-        interval=(rate.low, rate.high, rate.level),
-        evidence=dict(verdict_counts(rows)),
+        sentence=f"Of {len(judged)} reported figures and claims that could be judged, {counts.get('typical', 0)} are "
+        f"typical of their settings, {fitted} typical only after fitting a value that the report does not state{rest}. "
+        f"They come from {len(experiments)} experiments, of which {whole} had nothing but typical rows; rows of one "
+        f"experiment stand or fall together, so no interval is put on these counts. "
+        f"{n_usual} of the rows rest on {usual} seeds{_other_seeds(judged, usual)}. "
+        f"Not counted: {open_rows} without a verdict, the exact worked example, and what did not run.",
+        n_seeds=usual,
+        evidence=verdict_counts(rows) | {"judged": len(judged), "experiments": len(experiments), "whole": whole},
     )
+
+
+def _other_seeds(rows: Sequence[ReplicationRow], usual: int) -> str:
+    """Say on how many seeds the rest of the rows rests."""
+    others = sorted({row.n_seeds for row in rows} - {usual})
+    if not others:
+        return ""
+    return f", the others on {others[0]}" + (f" to {others[-1]}" if len(others) > 1 else "")
