@@ -189,6 +189,8 @@ def test_what_was_fitted_is_told_apart() -> None:
     assert verdict_counts([row]) == {"typical, fitted": 1}
     (table,) = (one for one in to_records([row]) if isinstance(one, TableRecord))
     assert "fitted: a value that the report does not state" in str(table.rows[0][-1])
+    (picture,) = (one for one in to_records([row]) if isinstance(one, ReplicationFigure))
+    assert picture.rows[0].label == "a number (fitted)"
     whole = parse_recipe(
         HEAD + "fitted = true\nfigures = [\n"
         f"  {figure(reported='0.9', cell=SLOW)},\n"

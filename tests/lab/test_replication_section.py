@@ -40,7 +40,7 @@ def test_the_summary_counts_what_was_judged_by_rows_and_by_experiments() -> None
         "Of 8 reported figures and claims that could be judged, 5 are typical of their settings, 1 typical "
         "only after fitting a value that the report does not state, 1 lucky, 1 unlucky."
     )
-    assert "from 3 experiments, of which 1 had nothing but typical rows" in told.sentence
+    assert "from 3 experiments, of which 1 had nothing but typical rows, fitted or not" in told.sentence
     assert "6 of the rows rest on 30 seeds, the others on 3 to 7." in told.sentence
     assert "2 without a verdict" in told.sentence
     assert told.interval is None  # rows of one run are no independent draws

@@ -76,7 +76,7 @@ def drawn_row(row: ReplicationRow) -> DrawnRow:
         low, high = (low if math.isfinite(low) else -reach), (high if math.isfinite(high) else reach)
     return DrawnRow(
         id=row.id,
-        label=row.label,
+        label=f"{row.label} (fitted)" if "fitted" in row.told else row.label,
         reported=row.value,
         median=median,
         low=low,

@@ -175,8 +175,8 @@ def _summary(rows: Sequence[ReplicationRow]) -> VerdictRecord:
     return VerdictRecord(
         sentence=f"Of {len(judged)} reported figures and claims that could be judged, {counts.get('typical', 0)} are "
         f"typical of their settings, {fitted} typical only after fitting a value that the report does not state{rest}. "
-        f"They come from {len(experiments)} experiments, of which {whole} had nothing but typical rows; rows of one "
-        f"experiment stand or fall together, so no interval is put on these counts. "
+        f"They come from {len(experiments)} experiments, of which {whole} had nothing but typical rows, fitted "
+        f"or not; rows of one experiment stand or fall together, so no interval is put on these counts. "
         f"{n_usual} of the rows rest on {usual} seeds{_other_seeds(judged, usual)}. "
         f"Not counted: {open_rows} without a verdict, the exact worked example, and what did not run.",
         n_seeds=usual,
