@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from chainrule.experiments.schema import Claim, Figure
 from chainrule.lab.replication import replication_recipes
 
 # id -> every number that the reports print for it, as printed
@@ -139,7 +140,9 @@ def test_guesses_of_ours_are_other_readings_and_explain_nothing() -> None:
 
 
 def test_quantities_are_those_of_the_reports() -> None:
-    by_id = {row.id: row for recipe in replication_recipes() for row in (*recipe.figures, *recipe.claims)}
+    by_id: dict[str, Figure | Claim] = {}
+    for recipe in replication_recipes():
+        by_id |= {row.id: row for row in recipe.figures} | {row.id: row for row in recipe.claims}
     for name in ("C10.1", "C10.2", "C10.3", "C10.4"):
         assert by_id[name].quantity == "final median_threshold_accuracy"
     for epoch in range(5):
