@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from chainrule.data import Dataset, DataSource, Split, split
+from chainrule.data import Dataset, DataSource, Split, class_weights, split
 from chainrule.errors import ConfigError, DataError, ShapeError
 from chainrule.metrics import metric
 from chainrule.nn import Network, loss
@@ -207,8 +207,10 @@ def bind_to_data(network: Network, data: Split, config: TrainingConfig) -> Netwo
     bound = network.bind(train.n_features, train.n_outputs, train.output_activation)
     require(bound.n_parameters > 0, "the network has no weights to train: give it at least one dense layer")
     loss(config.loss).check_output(bound.output_activation)
-    if config.class_weight is not None and train.task == "regression":
-        raise ConfigError(f"class_weight needs classes, but data set '{train.name}' is a regression")
+    if config.class_weight is not None:
+        if train.task == "regression":
+            raise ConfigError(f"class_weight needs classes, but data set '{train.name}' is a regression")
+        class_weights(train, config.class_weight)  # refuses a label that is no class
     watched = [name for spec in config.stopping for name in stopping_rule(spec).needs]
     for name in watched:
         if name.startswith("validation_") and data.validation is None:

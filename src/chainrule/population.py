@@ -6,12 +6,13 @@ A *member* is one network in training: a setting and a seed. A *population* is a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.data import class_weight_text, parse_class_weights
 from chainrule.errors import ConfigError, show, unknown_name
 from chainrule.metrics import metric
 from chainrule.nn import Network, loss
@@ -61,7 +62,9 @@ class TrainingConfig:
     dtype : str
         ``float64`` or ``float32``.
     class_weight : str or None
-        ``"balanced"`` weighs samples inversely to the frequency of their class.
+        ``"balanced"`` weighs samples inversely to the frequency of their class; ``"0=1,1=3"`` (or a mapping) gives the
+        weights by class label, 1 for a class that is not named. They weigh the training samples, in the gradient
+        and in the reported training loss; validation and test losses use the data's own sample weights only.
     shuffle : bool
         Draw a new order of the samples each epoch (only matters below full batch).
     window : int
@@ -107,6 +110,8 @@ class TrainingConfig:
                 values[name] = _number(name, getattr(self, name), above=0.0)
         for name in ("validation", "test"):
             values[name] = _number(name, getattr(self, name), low=0.0, below=1.0)
+        if self.class_weight is not None:
+            values["class_weight"] = _class_weight(self.class_weight)
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._check_words()
@@ -118,10 +123,6 @@ class TrainingConfig:
                 raise ConfigError(f"{name} must be true or false, got {show(getattr(self, name))}")
         if not (isinstance(self.dtype, str) and self.dtype in DTYPES):
             raise ConfigError(unknown_name("dtype", str(self.dtype), DTYPES))
-        if self.class_weight is not None and not (
-            isinstance(self.class_weight, str) and self.class_weight == "balanced"
-        ):
-            raise ConfigError(f"class_weight must be 'balanced' or nothing, got {show(self.class_weight)}")
         if self.validation + self.test >= 1.0:
             raise ConfigError(f"validation + test must stay below 1, got {self.validation:g} + {self.test:g}")
         if sum(stopping_rule(spec).restore_best for spec in self.stopping) > 1:
@@ -148,6 +149,15 @@ class TrainingConfig:
 def _listed(parts: Any) -> tuple[Any, ...]:
     """Return one part or several as a tuple; whether they are parts is for their lookup to say."""
     return tuple(parts) if isinstance(parts, Iterable) and not isinstance(parts, str) else (parts,)
+
+
+def _class_weight(value: object) -> str:
+    """Return class weights in their canonical text."""
+    if isinstance(value, Mapping) and value:
+        value = class_weight_text(value)
+    if not isinstance(value, str):
+        raise ConfigError(f"class_weight must be 'balanced', '0=1,1=3' or nothing, got {show(value)}")
+    return value if value == "balanced" else class_weight_text(parse_class_weights(value))
 
 
 def _number(name: str, value: object, low: float | None = None, above: float = 0.0, below: float = LARGEST) -> float:

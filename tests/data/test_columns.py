@@ -141,8 +141,11 @@ def test_truncated_binary_tables(tmp_path: Path) -> None:
 
 def test_npz_that_is_no_table(tmp_path: Path) -> None:
     np.savez(tmp_path / "pickle.npz", a=np.array([{}, {}], dtype=object))
-    with pytest.raises(DataError, match="without pickles"):
+    with pytest.raises(DataError, match=r"pickle\.npz': array 'a' holds Python objects; save plain numbers or text"):
         read_columns(tmp_path / "pickle.npz")
+    (tmp_path / "random.npz").write_bytes(bytes(range(7, 250)))
+    with pytest.raises(DataError, match=r"random\.npz' is no readable NPZ file: something else, or damaged"):
+        read_columns(tmp_path / "random.npz")
     np.savez(tmp_path / "lengths.npz", a=np.arange(3), b=np.arange(4))
     with pytest.raises(DataError, match="'a' has 3 rows, but 'b' has 4"):
         read_columns(tmp_path / "lengths.npz")

@@ -144,6 +144,12 @@ def test_fingerprint_depends_on_every_number_and_on_nothing_else() -> None:
         (list(range(20)), "multiclass"),
         (list(range(21)), "regression"),
         ([[1, 2], [3, 4]], "regression"),
+        ([[0, 1], [1, 0]], "multiclass"),
+        ([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], "multiclass"),
+        ([[True, False], [False, True]], "multiclass"),
+        ([[1.0, 1.0], [1.0, 0.0]], "regression"),
+        ([[0.0, 0.0], [1.0, 0.0]], "regression"),
+        ([[0.5, 0.5], [1.0, 0.0]], "regression"),
     ],
 )
 def test_task_is_inferred(y: Any, task: str) -> None:
@@ -158,6 +164,24 @@ def test_from_arrays_numbers_the_labels() -> None:
     assert (numbers.task, numbers.classes) == ("multiclass", ("3", "5", "7"))
     np.testing.assert_array_equal(numbers.y, [2, 0, 0, 1])
     assert Dataset.from_arrays(X4, [0.1, 0.2, 0.3, 0.4]).task == "regression"
+
+
+def test_one_hot_rows_are_classes() -> None:
+    Y = np.eye(4)[[2, 0, 2, 1]]
+    data = Dataset.from_arrays(X4, Y)
+    assert (data.task, data.classes, data.output_activation) == ("multiclass", ("0", "1", "2", "3"), "softmax")
+    np.testing.assert_array_equal(data.y, [2, 0, 2, 1])
+    np.testing.assert_array_equal(data.Y, Y)
+    assert Dataset.from_arrays(X4, Y, classes=("a", "b", "c", "d")).classes == ("a", "b", "c", "d")
+    assert Dataset.from_arrays(X4, Y, task="regression").n_outputs == 4
+
+
+@pytest.mark.parametrize(
+    ("y", "label"), [([3, 3, 3, 3], "'3'"), (["a"] * 4, "'a'"), ([1.5] * 4, "1.5"), (np.eye(3)[[1, 1, 1, 1]], "'1'")]
+)
+def test_equal_labels_teach_nothing(y: Any, label: str) -> None:
+    with pytest.raises(DataError, match=f"data set 'arrays': all 4 labels are {label}: nothing to learn"):
+        Dataset.from_arrays(X4, y)
 
 
 def test_fixed_source_gives_the_same_set_for_every_seed() -> None:

@@ -176,7 +176,9 @@ def test_offline_mnist_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", closed.url)
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(DataError, match=r"MNIST is not at hand: cannot download .*set --data DIR or CHAINRULE_DATA"):
+    with pytest.raises(
+        DataError, match=r"MNIST is not at hand: cannot download .*set --data-dir DIR or CHAINRULE_DATA"
+    ):
         load("mnist").draw(0)
 
 

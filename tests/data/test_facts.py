@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
-from chainrule.data import Dataset, class_weights, facts, load
+from chainrule.data import Dataset, class_weight_text, class_weights, facts, load
 from chainrule.errors import ConfigError
 
 
@@ -43,6 +43,16 @@ def test_balanced_weights_are_scikit_learns(y: list[int]) -> None:
     np.testing.assert_allclose(weights, compute_sample_weight("balanced", y), rtol=1e-6)
     assert weights.dtype == np.float32
     assert weights.sum() == pytest.approx(len(y), rel=1e-5)
+
+
+def test_weights_by_label() -> None:
+    data = Dataset("uneven", np.arange(4.0)[:, None], np.array([0, 2, 1, 2]), "multiclass", classes=("a", "b", "x=y"))
+    np.testing.assert_array_equal(class_weights(data, "a=2,x%3Dy=0.5"), [2, 0.5, 1, 0.5])
+    labels = np.array(["a", "x=y", "b", "x=y"])
+    own = {"a": 3.0, "b": 0.1, "x=y": 7.0}
+    np.testing.assert_allclose(class_weights(data, class_weight_text(own)), compute_sample_weight(own, labels))
+    with pytest.raises(ConfigError, match=r"unknown class 'c'.*known: a, b, x=y"):
+        class_weights(data, "c=1")
 
 
 def test_weights_need_classes_and_a_known_mode() -> None:

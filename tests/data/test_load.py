@@ -52,6 +52,25 @@ def test_bad_specs(spec: str, told: str) -> None:
     assert told in str(caught.value)
 
 
+def test_files_that_are_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "xor").mkdir()  # a name is a name, whatever lies about
+    assert load("xor").name == "xor"
+    (tmp_path / "my-tables").mkdir()
+    (tmp_path / "notes").write_text("a,b\n1,2\n")
+    for spec, told in (
+        ("my-tables", "'my-tables' is a folder; name a file in it (tables end in .csv, .txt, "),
+        (f"{tmp_path}?target=a", f"'{tmp_path}' is a folder"),
+        ("notes", "cannot tell what table 'notes' is: tables end in .csv, .txt, "),
+        ("sheet.xlsx", "cannot tell what table 'sheet.xlsx' is: "),
+        ("gone/sheet.json?target=a", "cannot tell what table 'gone/sheet.json' is: "),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load(spec)
+        assert told in str(caught.value)
+        assert ".parquet" in str(caught.value)
+
+
 def test_tables_by_spec_and_by_option(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b,label\n1,2,0\n3,5,1\n")
     path = tmp_path / "t.csv"

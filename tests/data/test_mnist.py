@@ -158,9 +158,22 @@ def test_not_at_hand_says_where_it_looked_and_what_to_do(tmp_path: Path, monkeyp
     with pytest.raises(DataError) as caught:
         load("mnist", data_dir=tmp_path / "argument", download=False).draw(0)
     told = str(caught.value)
-    for part in ("argument", "variable", "cache", "--data DIR", "CHAINRULE_DATA", "train-images-idx3-ubyte.gz"):
+    for part in ("argument", "variable", "cache", "--data-dir DIR", "CHAINRULE_DATA", "train-images-idx3-ubyte.gz"):
         assert part in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    "lacking", [["train-labels-idx1-ubyte"], ["train-labels-idx1-ubyte", "t10k-images-idx3-ubyte"]]
+)
+def test_an_incomplete_folder_is_told_what_it_lacks(tmp_path: Path, lacking: list[str]) -> None:
+    write_mnist(tmp_path)
+    for name in lacking:
+        (tmp_path / f"{name}.gz").unlink()
+    with pytest.raises(DataError) as caught:
+        load("mnist", data_dir=tmp_path, download=False).draw(0)
+    assert f"'{tmp_path}' has no {' and no '.join(lacking)} (nor with .gz)" in str(caught.value)
+    assert "train-images" not in str(caught.value)
 
 
 def test_counts_of_images_and_labels_must_agree(tmp_path: Path) -> None:

@@ -108,11 +108,17 @@ def test_an_unknown_category_has_no_input() -> None:
     fitted = schema.fit(schema.encode(TABLE))
     new = [Column("age", np.array([29.0])), text_column("colour", ["violet"]), Column("height", np.array([3.0]))]
     np.testing.assert_allclose(fitted.transform(schema.encode(new)), [[0, 0, 0, 0, 0]], atol=1e-15)
+    assert schema.unseen(new) == {"colour": ("violet",)}
+    assert schema.unseen(TABLE) == {}
+    several = [text_column("colour", ["violet", "red", None, "Red", "violet"]), Column("age", np.zeros(5))]
+    assert schema.unseen(several) == {"colour": ("violet", "Red")}
 
 
 def test_new_tables_must_have_the_columns() -> None:
     schema = Preprocessing.of(TABLE, "impute")
-    with pytest.raises(DataError, match=r"unknown column 'height'"):
+    with pytest.raises(
+        DataError, match=r"the table has no column 'height', which the run needs \(it has: age, colour\)"
+    ):
         schema.encode(TABLE[:2])
     with pytest.raises(DataError, match="row 2, column 'height': a number is expected, found 'tall'"):
         schema.encode([*TABLE[:2], text_column("height", [None, "tall", "1", "1", "1"])])
@@ -128,7 +134,7 @@ def test_number_categories_are_matched_as_text() -> None:
 
 
 def test_what_cannot_be_an_input() -> None:
-    with pytest.raises(DataError, match="row 3, column 'age' has no value; ask for missing=impute"):
+    with pytest.raises(DataError, match="row 3, column 'age' has no value; fill it in, or train with missing=impute"):
         Preprocessing.of(TABLE).encode(TABLE)
     with pytest.raises(DataError, match="row 2, column 'a' is infinite"):
         Preprocessing.of([Column("a", np.array([0.0, np.inf]))]).encode([Column("a", np.array([0.0, np.inf]))])

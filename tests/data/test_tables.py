@@ -129,9 +129,13 @@ def test_every_seed_has_the_same_inputs_even_if_a_category_is_not_in_training(tm
 
 def test_missing_values_are_imputed_only_if_asked(tmp_path: Path) -> None:
     path = write(tmp_path, "a,b,label\n1,x,0\n,x,1\n3,,0\n10,y,1\n")
-    with pytest.raises(DataError, match=r"t\.csv'.*row 2, column 'a' has no value"):
+    with pytest.raises(DataError, match=r"t\.csv'.*row 2, column 'a' has no value") as caught:
         load_table(path, "label")
+    assert f"write '{path}?target=label&missing=impute' (or --missing impute)" in str(caught.value)
+    assert "or drop=a to leave it out" in str(caught.value)
     data = load_table(path, "label", missing="impute").draw(0)
+    assert load(f"{path}?target=label&missing=impute").draw(0).fingerprint == data.fingerprint  # what it said
+    assert load(f"{path}?target=label&drop=a&missing=impute").draw(0).n_features == 2
     assert data.preprocess is not None
     assert data.preprocess.fill[0] == 3  # the median of 1, 3, 10
     np.testing.assert_array_equal(data.X[2, 1:], [1, 0])  # x is the most frequent
@@ -154,7 +158,9 @@ def test_a_saved_preprocessing_encodes_new_tables_alike(tmp_path: Path) -> None:
     bad = write(tmp_path, "letter,value,label\nb,0.5,7\n", "bad.csv")
     with pytest.raises(DataError, match="unknown class '7'"):
         load_table(bad, "label", task="binary", preprocess=fitted, classes=train.classes)
-    with pytest.raises(DataError, match=r"new2\.csv'.*unknown column 'letter'"):
+    with pytest.raises(
+        DataError, match=r"new2\.csv'.*the table has no column 'letter', which the run needs \(it has: value\)"
+    ):
         table_inputs(write(tmp_path, "value\n1\n", "new2.csv"), fitted)
 
 

@@ -118,8 +118,19 @@ def test_equal_settings_are_written_alike(one: dict[str, Any], other: dict[str, 
         ({"dtype": "float16"}, "unknown dtype 'float16'; did you mean"),
         ({"dtype": np.float32}, "unknown dtype"),
         ({"dtype": np.array(["float32", "float64"])}, "unknown dtype"),
-        ({"class_weight": "equal"}, "class_weight must be 'balanced' or nothing, got 'equal'"),
-        ({"class_weight": np.array([1, 2])}, "class_weight must be 'balanced' or nothing"),
+        ({"class_weight": "equal"}, "unknown class weight 'equal' (known: balanced), or weights by class label"),
+        (
+            {"class_weight": np.array([1, 2])},
+            "class_weight must be 'balanced', '0=1,1=3' or nothing, got array([1, 2])",
+        ),
+        ({"class_weight": {}}, "class_weight must be 'balanced', '0=1,1=3' or nothing, got {}"),
+        ({"class_weight": "0=1,1"}, "write a weight for each class as '0=1,1=3', got '0=1,1'"),
+        ({"class_weight": "=1"}, "write a weight for each class"),
+        ({"class_weight": "0=1,0=2"}, "class '0' has two weights"),
+        ({"class_weight": "0=1,1=-3"}, "the weight of class '1' must be a number in (0, 1e+30], got '-3'"),
+        ({"class_weight": {0: 1, 1: "much"}}, "the weight of class '1' must be a number"),
+        ({"class_weight": {0: float("nan")}}, "the weight of class '0' must be a number"),
+        ({"class_weight": {0: 0}}, "the weight of class '0' must be a number"),
     ],
 )
 def test_what_is_refused(settings: dict[str, Any], message: str) -> None:
@@ -221,3 +232,11 @@ def test_what_are_no_seeds(seeds: Any, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse_seeds(seeds)
     assert message in str(error.value)
+
+
+def test_class_weights_have_one_text() -> None:
+    texts = ["0=1,1=2.5", " 0 = 1.0 ,1=2.5", {0: 1, 1: 2.5}, {"0": 1.0, np.float64(1): np.float64(2.5)}]
+    assert {TrainingConfig(class_weight=text).class_weight for text in texts} == {"0=1,1=2.5"}  # type: ignore[arg-type]
+    odd = TrainingConfig(class_weight={"a,b=c %": 1 / 3, "light red": 2})  # type: ignore[arg-type]
+    assert odd.class_weight == "a%2Cb%3Dc %25=0.3333333333333333,light red=2"
+    assert TrainingConfig(class_weight=odd.class_weight) == odd

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from chainrule.data._base import Dataset, DataSource, FixedSource, Task, infer_task
-from chainrule.data.facts import class_weights, facts
+from chainrule.data.facts import class_weight_text, class_weights, facts, parse_class_weights
 from chainrule.data.mnist import fetch_mnist, mnist_available
 from chainrule.data.preprocess import FittedPreprocessing, Preprocessing
 from chainrule.data.registry import DATASETS, load
@@ -22,6 +22,7 @@ __all__ = [
     "Preprocessing",
     "Split",
     "Task",
+    "class_weight_text",
     "class_weights",
     "facts",
     "fetch_mnist",
@@ -29,6 +30,7 @@ __all__ = [
     "load",
     "load_table",
     "mnist_available",
+    "parse_class_weights",
     "split",
     "table_inputs",
 ]

@@ -94,9 +94,7 @@ class Dataset:
             object.__setattr__(self, field, value)
         if not self.is_part and bool((y == y[:1]).all()):
             label = f"'{classes[int(y[0])]}'" if classes else f"{np.ravel(y)[0]:g}"
-            raise DataError(
-                f"data set '{self.name}': all {self.n} labels are {label}: nothing to learn; use more or other samples"
-            )
+            raise DataError(_nothing_to_learn(self.name, self.n, label))
         if self.held_out is not None:
             self._check_held_out(self.held_out)
 
@@ -176,20 +174,26 @@ class Dataset:
         y : array (n,) or (n, k)
             Targets: numbers, words or truth values.
         task : str, optional
-            Found by `infer_task` when left out.
+            Found by `infer_task` when left out: rows of 0 and a single 1 (one-hot) are classes, by their columns.
         name : str
             The data set's name.
         **more
             Further fields of `Dataset`.
         """
-        X, y = np.asarray(X), np.asarray(y)
+        X, targets = np.asarray(X), np.asarray(y)
         X = X[:, None] if X.ndim == 1 else X
-        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-        chosen = infer_task(y) if task is None else task
-        if chosen != "regression" and y.ndim == 1 and y.size:
-            more.setdefault("classes", tuple(label_text(v) for v in np.unique(y)))
-            y = np.unique(y, return_inverse=True)[1]
-        return cls(name, X, y, chosen, **more)
+        targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
+        chosen = infer_task(targets) if task is None else task
+        if chosen == "multiclass" and _is_one_hot(targets):
+            more.setdefault("classes", tuple(str(k) for k in range(targets.shape[1])))
+            targets = np.argmax(targets, axis=1)
+        elif chosen != "regression" and targets.ndim == 1 and targets.size:
+            labels = np.unique(targets)
+            if len(labels) == 1 and "classes" not in more:
+                raise DataError(_nothing_to_learn(name, len(targets), f"'{one_line(label_text(labels[0]))}'"))
+            more.setdefault("classes", tuple(label_text(v) for v in labels))
+            targets = np.unique(targets, return_inverse=True)[1]
+        return cls(name, X, targets, chosen, **more)
 
 
 def _weights(weight: npt.ArrayLike, X: Array, name: str) -> Array:
@@ -205,10 +209,24 @@ def _weights(weight: npt.ArrayLike, X: Array, name: str) -> Array:
     return _read_only(array)
 
 
+def _nothing_to_learn(name: str, n: int, label: str) -> str:
+    return f"data set '{name}': all {n} labels are {label}: nothing to learn; use more or other samples"
+
+
+def _is_one_hot(y: npt.NDArray[Any]) -> bool:
+    """Whether every row holds a single 1 among zeros, in at least two columns."""
+    if y.ndim != 2 or y.shape[1] < 2 or not len(y) or y.dtype.kind not in "biuf":
+        return False
+    return bool(((y == 0) | (y == 1)).all() and (np.count_nonzero(y, axis=1) == 1).all())
+
+
 def infer_task(y: npt.NDArray[Any]) -> Task:
-    """Guess the task of targets: two distinct values are binary, words or at most 20 whole numbers are classes."""
+    """Guess the task of targets.
+
+    Two distinct values are binary; words, at most 20 whole numbers, or one-hot rows (n, k) are classes.
+    """
     if y.ndim != 1:
-        return "regression"
+        return "multiclass" if _is_one_hot(y) else "regression"
     values = np.unique(y)
     if len(values) == 2:
         return "binary"

@@ -204,11 +204,15 @@ def _read_npz(path: Path, where: str) -> list[Column]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"table {where} is a single array, not an NPZ archive; save it with numpy.savez")
-            arrays = {str(name): archive[name] for name in archive.files}
+            arrays = {}
+            for name in archive.files:
+                arrays[str(name)] = _read_array(archive, name, where)
         except DataError:
             raise
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-            raise DataError(f"table {where} is no readable NPZ file without pickles: {one_line(error)}") from None
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+            raise DataError(
+                f"table {where} is no readable NPZ file: something else, or damaged (numpy.savez writes them)"
+            ) from None
     if "X" in arrays and np.ndim(arrays["X"]) == 2:
         X = arrays.pop("X")
         names = [str(name) for name in np.ravel(arrays.pop("feature_names", np.array([])))]
@@ -222,6 +226,19 @@ def _read_npz(path: Path, where: str) -> list[Column]:
         (n, a), (m, b) = list(lengths.items())[:2]
         raise DataError(f"table {where}: '{one_line(a)}' has {n} rows, but '{one_line(b)}' has {m}")
     return columns
+
+
+def _read_array(archive: Any, name: str, where: str) -> npt.NDArray[Any]:
+    """Read one array; one of Python objects is refused in our words, not NumPy's."""
+    try:
+        array: npt.NDArray[Any] = archive[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(
+            f"table {where}: array '{one_line(name)}' holds Python objects; save plain numbers or text"
+        ) from None
+    return array
 
 
 def _array_column(name: str, array: npt.NDArray[Any], where: str) -> Column:

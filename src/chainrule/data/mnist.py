@@ -72,10 +72,15 @@ class Mnist(DataSource):
         return _read(stamps, self.n)
 
     def _downloaded(self) -> tuple[Path, ...]:
-        looked = ", ".join(one_line(folder, 200) for folder in _folders(self.data_dir))
-        advice = (
-            f"; looked in {looked}; set --data DIR or {DATA_VARIABLE} to a folder with {next(iter(MNIST_MD5))}.gz etc."
-        )
+        lacking = [text for folder in _folders(self.data_dir) if (text := _what_lacks(folder))]
+        if lacking:
+            advice = f"; {'; '.join(lacking)}"
+        else:
+            looked = ", ".join(one_line(folder, 200) for folder in _folders(self.data_dir))
+            advice = (
+                f"; looked in {looked}; set --data-dir DIR or {DATA_VARIABLE} to a folder with "
+                f"{next(iter(MNIST_MD5))}.gz etc."
+            )
         if not self.download:
             raise DataError(f"MNIST is not at hand and downloading is off{advice}")
         try:
@@ -128,6 +133,14 @@ def _folders(data_dir: Path | None) -> list[Path]:
     if os.environ.get(DATA_VARIABLE):
         roots.append(Path(os.environ[DATA_VARIABLE]))
     return [folder for root in roots for folder in (root, root / "mnist")] + [cache_folder()]
+
+
+def _what_lacks(folder: Path) -> str:
+    """Say what a folder with some of MNIST's files lacks; nothing if it has none."""
+    absent = [name for name in MNIST_MD5 if _find_file(folder, name) is None]
+    if len(absent) == len(MNIST_MD5):
+        return ""
+    return f"'{one_line(folder, 200)}' has no {' and no '.join(absent)} (nor with .gz)"
 
 
 def _find_file(folder: Path, name: str) -> Path | None:

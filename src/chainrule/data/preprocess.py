@@ -106,15 +106,30 @@ class Preprocessing:
         raw = np.empty((len(columns[0].values) if columns else 0, len(self.columns)))
         for j, schema in enumerate(self.columns):
             if schema.name not in by_name:
-                raise DataError(unknown_name("column", schema.name, by_name))
+                raise DataError(
+                    f"the table has no column '{one_line(schema.name)}', which the run needs "
+                    f"(it has: {one_line(', '.join(by_name), 200)})"
+                )
             raw[:, j] = _encode_column(by_name[schema.name], schema)
             missing = np.isnan(raw[:, j])
             if self.missing == "error" and missing.any():
                 raise DataError(
                     f"row {np.argmax(missing) + 1}, column '{one_line(schema.name)}' has no value; "
-                    "ask for missing=impute, or drop the column"
+                    "fill it in, or train with missing=impute, which replaces what is missing"
                 )
         return raw
+
+    def unseen(self, columns: Sequence[Column]) -> dict[str, tuple[str, ...]]:
+        """Return the words of each text column that are none of its categories, in the order of their rows."""
+        by_name = {column.name: column for column in columns}
+        found = {}
+        for schema in self.columns:
+            if schema.categories is not None and schema.name in by_name:
+                words = by_name[schema.name].as_text().values
+                strange = [str(word) for word in words if word is not None and word not in schema.categories]
+                if strange:
+                    found[schema.name] = tuple(dict.fromkeys(strange))
+        return found
 
     def fit(self, raw: Array) -> FittedPreprocessing:
         """Learn the statistics from the training rows, raw (n, columns)."""

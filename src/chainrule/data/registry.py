@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from chainrule.data._base import Dataset, DataSource, FixedSource
+from chainrule.data.columns import SUFFIXES
 from chainrule.data.images import Digits
 from chainrule.data.mnist import Mnist
 from chainrule.data.points import Ellipse, Linear, Xor
@@ -28,6 +30,8 @@ _SOURCES: tuple[type[DataSource], ...] = (
     Digits,
     Mnist,
 )
+
+_FILE_LIKE = re.compile(r"[/\\]|^[^()]+\.[A-Za-z][A-Za-z0-9]{0,7}$")  # a separator, or a suffix: notes.docx
 
 TABLE_ARGUMENTS = (*OPTIONS, "preprocess", "classes")
 DATASETS: dict[str, type[DataSource]] = {str(source.name): source for source in _SOURCES}
@@ -75,8 +79,28 @@ def load(
         return spec
     if isinstance(spec, Dataset):
         return FixedSource(spec)
-    source = build(DATASETS, spec, "data set")
+    try:
+        source = build(DATASETS, spec, "data set")
+    except ConfigError:
+        if told := _why_no_table(spec):
+            raise ConfigError(told) from None
+        raise
     return source.located(data_dir, download) if isinstance(source, Mnist) else source
+
+
+def _why_no_table(spec: str) -> str:
+    """Say why a text that names no data set is no table either; nothing if it does not look like a file."""
+    path = spec.rpartition("?")[0] or spec
+    shown = f"'{one_line(path, 200)}'"
+    known = f"tables end in {', '.join(SUFFIXES)}"
+    try:
+        if os.path.isdir(path):
+            return f"{shown} is a folder; name a file in it ({known})"
+        if os.path.exists(path) or _FILE_LIKE.search(path):
+            return f"cannot tell what table {shown} is: {known}"
+    except ValueError:  # a zero byte
+        pass
+    return ""
 
 
 def _find_table(path: str, data_dir: str | Path | None) -> str:

@@ -70,12 +70,15 @@ def load_table(
     target = _target_name(target, columns, where)
     drop = (drop,) if isinstance(drop, str) else tuple(drop)
     categorical = (categorical,) if isinstance(categorical, str) else tuple(categorical)
+    options = {"task": task, "drop": drop, "missing": missing, "categorical": categorical, "encoding": encoding}
     try:
         inputs = _choose(columns, target, drop, categorical)
         goal = next(column for column in columns if column.name == target)
         fixed = preprocess is not None
         y, chosen, labels = _encode_target(goal, task, tuple(classes) if fixed else ())
         schema = Preprocessing.of(inputs, missing) if preprocess is None else preprocess.schema
+        if missing == "error" and not fixed:
+            _refuse_gaps(inputs, table_spec(path, target, **(options | {"missing": "impute"})))
         raw = schema.encode(inputs)
         fitted = schema.fit(raw) if preprocess is None else preprocess
         X = fitted.transform(raw)
@@ -93,7 +96,6 @@ def load_table(
         )
     except ChainruleError as error:
         raise type(error)(f"{where}: {error}") from None
-    options = {"task": task, "drop": drop, "missing": missing, "categorical": categorical, "encoding": encoding}
     return FixedSource(dataset, table_spec(path, target, **options))
 
 
@@ -129,6 +131,17 @@ def _choose(columns: Sequence[Column], target: str, drop: Sequence[str], categor
     if not kept:
         raise DataError(f"no column is left beside the target '{one_line(target)}'")
     return [column.as_text() if column.name in categorical else column for column in kept]
+
+
+def _refuse_gaps(inputs: Sequence[Column], filled: str) -> None:
+    """Refuse a missing value, with the spec that has it filled in."""
+    for column in inputs:
+        if column.missing.any() and not column.missing.all():
+            name = one_line(column.name)
+            raise DataError(
+                f"row {np.argmax(column.missing) + 1}, column '{name}' has no value; write '{one_line(filled, 300)}' "
+                f"(or --missing impute) to have such gaps filled in, or drop={quote(name, safe=' ')} to leave it out"
+            )
 
 
 def _encode_target(

@@ -69,16 +69,20 @@ class Samples:
 
 
 def gather(cohort: Cohort, part: str) -> Samples | None:
-    """Collect the ``train``, ``validation`` or ``test`` part of all members, or None if there is none."""
+    """Collect the ``train``, ``validation`` or ``test`` part of all members, or None if there is none.
+
+    Class weights steer training: they weigh the training part only. Other parts are measured as they are.
+    """
     sets: list[Dataset | None] = [getattr(s, part) for s in cohort.splits]
     present = [dataset for dataset in sets if dataset is not None]
     if not present:
         return None
     dtype = np.dtype(cohort.config.dtype)
+    class_weight = cohort.config.class_weight if part == "train" else None
     distinct = {id(dataset): dataset for dataset in present}
     if len(distinct) == 1:
-        return Samples(*_arrays(present[0], cohort.config.class_weight, dtype), shared=True)
-    made = {key: _arrays(dataset, cohort.config.class_weight, dtype) for key, dataset in distinct.items()}
+        return Samples(*_arrays(present[0], class_weight, dtype), shared=True)
+    made = {key: _arrays(dataset, class_weight, dtype) for key, dataset in distinct.items()}
     X, Y, weight = zip(*(made[id(dataset)] for dataset in present), strict=True)
     weights = None if weight[0] is None else np.stack(weight)
     return Samples(np.stack(X), np.stack(Y), weights, shared=False)
@@ -88,8 +92,8 @@ def _arrays(dataset: Dataset, class_weight: str | None, dtype: np.dtype[Any]) ->
     """Return X, Y and the sample weights of one data set in the cohort's dtype."""
     weight = dataset.sample_weight
     if class_weight is not None:
-        balanced = class_weights(dataset, class_weight)
-        weight = balanced if weight is None else weight * balanced
+        of_class = class_weights(dataset, class_weight)
+        weight = of_class if weight is None else weight * of_class
     X, Y = (np.ascontiguousarray(array, dtype=dtype) for array in (dataset.X, dataset.Y))
     return X, Y, None if weight is None else weight.astype(dtype)
 
