@@ -73,7 +73,7 @@ def parse_success(text: str) -> SuccessRule:
     Raises
     ------
     ConfigError
-        If the text has neither form, or names no metric.
+        If the text has neither form, names no metric, or its bound is no value that the metric can have.
     """
     if text.strip() == CONVERGED:
         return SuccessRule(CONVERGED)
@@ -85,8 +85,18 @@ def parse_success(text: str) -> SuccessRule:
     if found is None or not math.isfinite(bound):
         raise ConfigError(f"cannot read '{one_line(text)}'; write METRIC>=NUMBER, METRIC<=NUMBER or {CONVERGED}")
     part, base = _split(found["key"].strip())
-    key = part + (base if base == "loss" else spec_of(metric(base)))
-    return SuccessRule(key, found["test"] == ">=", bound)
+    if base == "loss":
+        return SuccessRule(part + base, found["test"] == ">=", bound)
+    measured = metric(base)
+    low, high = measured.bounds
+    if not low <= bound <= high:
+        reach = (
+            f"lies between {low:g} and {high:g}"
+            if math.isfinite(high - low)
+            else (f"is at least {low:g}" if math.isfinite(low) else f"is at most {high:g}")
+        )
+        raise ConfigError(f"'{one_line(text)}': {measured.name} {reach}, so a bound of {bound:g} says nothing")
+    return SuccessRule(part + spec_of(measured), found["test"] == ">=", bound)
 
 
 def default_rule(config: TrainingConfig, task: str, has_validation: bool) -> SuccessRule | None:

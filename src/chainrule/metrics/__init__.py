@@ -9,7 +9,7 @@ A diverged member predicts NaN. NaN predicts nothing right: the accuracies count
 other metrics are NaN where a prediction is NaN. No metric warns.
 """
 
-from chainrule.metrics._base import Metric
+from chainrule.metrics._base import Metric, predicted
 from chainrule.metrics.confusion import classification_report, confusion_matrix
 from chainrule.metrics.scores import (
     F1,
@@ -49,5 +49,6 @@ __all__ = [
     "for_task",
     "higher_is_better",
     "metric",
+    "predicted",
     "record_key",
 ]

@@ -20,12 +20,14 @@ AnyArray = npt.NDArray[Any]
 class Metric(ABC):
     """A number that says how good predictions are.
 
-    `tasks` lists the tasks ("binary", "multiclass", "regression") that the metric makes sense for.
+    `tasks` lists the tasks ("binary", "multiclass", "regression") that the metric makes sense for, `bounds` the
+    smallest and the largest value it can have.
     """
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def value(self, A: Array, Y: AnyArray) -> Array:
         """Return the metric over the sample axis.

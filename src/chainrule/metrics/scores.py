@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -77,6 +78,7 @@ class MSE(Metric):
 
     name: ClassVar[str] = "mse"
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "regression")
 
     def _value(self, A: Array, Y: AnyArray) -> Any:
@@ -89,6 +91,7 @@ class MAE(Metric):
 
     name: ClassVar[str] = "mae"
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "regression")
 
     def _value(self, A: Array, Y: AnyArray) -> Any:
@@ -105,6 +108,7 @@ class R2(Metric):
 
     name: ClassVar[str] = "r2"
     higher_is_better: ClassVar[bool] = True
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "regression")
 
     def _value(self, A: Array, Y: AnyArray) -> Any:
@@ -124,6 +128,7 @@ class LogLoss(Metric):
 
     name: ClassVar[str] = "log_loss"
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def _value(self, A: Array, Y: AnyArray) -> Any:
         from sklearn.metrics import log_loss
@@ -142,6 +147,7 @@ class Brier(Metric):
 
     name: ClassVar[str] = "brier"
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[tuple[float, float]] = (0.0, 2.0)
 
     def _value(self, A: Array, Y: AnyArray) -> Any:
         from sklearn.metrics import brier_score_loss
