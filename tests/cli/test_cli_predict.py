@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from chainrule import Runs, load
 from chainrule.data import split
@@ -193,3 +195,86 @@ def test_show_says_when_the_data_have_changed(iris: Path, run_cli: Any, tmp_path
     result = run_cli(tmp_path, "show", "run")
     assert result.status == 0
     assert "the data have changed" in result.err
+
+
+@pytest.fixture
+def pets(cli: Any, tmp_path: Path) -> Path:
+    """A run on a table with words and gaps."""
+    rows = [[age, city, int(age > 40)] for age, city in zip((23, 61, 45, 31, 52, 28), "abbaab", strict=True)]
+    write_table(tmp_path / "pets.csv", ["age", "city", "old"], [*rows, ["", "a", 1]])
+    told = cli("train", "--data", "pets.csv", "--target", "old").err
+    assert "write 'pets.csv?target=old&missing=impute' (or --missing impute)" in told
+    options = ["--epochs", "3", "--seeds", "1", "--no-pictures", "--quiet"]
+    result = cli("train", "--data", "pets.csv", "--target", "old", "--missing", "impute", *options)
+    assert (result.status, result.err) == (0, "")
+    return tmp_path
+
+
+def test_missing_values_are_imputed_as_asked(cli: Any, pets: Path) -> None:
+    run = Runs.load(pets / "chainrule-run")[0]
+    assert run.preprocessing is not None
+    assert run.preprocessing.fill[0] == 38  # the median of 23, 28, 31, 45, 52, 61
+    assert cli("data", "pets.csv", "--target", "old", "--missing", "impute", "--quiet").status == 0
+    assert cli("data", "pets.csv", "--target", "old").status == 2
+
+
+def test_a_word_that_training_did_not_see_is_told(cli: Any, pets: Path) -> None:
+    write_table(pets / "new.csv", ["age", "city"], [[30, "a"], [30, "z"], [30, "q"], [30, "z"]])
+    result = cli("predict", "chainrule-run", "--data", "new.csv", "--json")
+    note = "column 'city': 'z', 'q' did not occur in the training data"
+    assert result.err.startswith(f"note: {note}")
+    assert len(result.err.splitlines()) == 1
+    assert result.json()["notes"][0].startswith(note)
+    assert cli("predict", "chainrule-run", "--data", "pets.csv").err == ""
+
+
+def test_a_column_that_the_table_lacks(cli: Any, pets: Path) -> None:
+    write_table(pets / "new.csv", ["age", "income"], [[30, 1]])
+    assert cli("predict", "chainrule-run", "--data", "new.csv").err.splitlines() == [
+        "error: --data: table 'new.csv': the table has no column 'city', which the run needs (it has: age, income)"
+    ]
+
+
+def test_data_that_cannot_be_named_are_one_option_s_fault(cli: Any, pets: Path) -> None:
+    assert cli("predict", "chainrule-run", "--data", "").err.startswith("error: --data: name a data set")
+    assert cli("predict", "chainrule-run", "--data", "xor", "--data-seed", "-1").err.startswith("error: --data-seed: ")
+
+
+def test_a_normalised_network_predicts_one_sample_as_among_many(cli: Any, tmp_path: Path) -> None:
+    options = "--normalize --optimizer adam --lr 0.1 --epochs 200 --seeds 1 --no-pictures --quiet"
+    assert cli("train", "--data", "xor", *options.split()).status == 0
+    points = {"both": [[0.1, 0.9], [0.9, 0.1]], "one": [[0.1, 0.9]], "other": [[0.9, 0.1]]}
+    told = {}
+    for name, rows in points.items():
+        write_table(tmp_path / f"{name}.csv", ["x1", "x2"], rows)
+        document = cli("predict", "chainrule-run", "--data", f"{name}.csv", "--json").json()
+        told[name] = [row["outputs"][0] for row in document["predictions"]]
+    np.testing.assert_allclose(told["both"], told["one"] + told["other"], rtol=1e-12)
+    whole = cli("predict", "chainrule-run", "--data", "xor", "--json").json()["predictions"]
+    by_point = {tuple(np.round(row["input"], 6)): row["outputs"][0] for row in whole}
+    np.testing.assert_allclose(told["both"], [by_point[0.1, 0.9], by_point[0.9, 0.1]], rtol=1e-9)
+
+
+def test_confusion_matrix_and_scores_are_scikit_learns(cli: Any, iris: Path, run_cli: Any) -> None:
+    run = Runs.load(iris / "chainrule-run").with_seed(0)
+    parts = split(load(str(iris / "iris.csv"), target="species").draw(0), 0, 0.3)
+    assert parts.validation is not None
+    truth, guess = parts.validation.y, np.argmax(run.predict(parts.validation.X), axis=1)
+    expected = confusion_matrix(truth, guess, labels=[0, 1, 2])
+    summary = json.loads((iris / "chainrule-run" / "summary.json").read_text())
+    shown = run_cli(iris, "show", "chainrule-run", "--json", "--out", "pictures").json()["classification"]
+    saved = summary["predictions"]["classification"]
+    assert saved == shown
+    assert saved["confusion_matrix"] == expected.tolist()
+    scores = precision_recall_fscore_support(truth, guess, labels=[0, 1, 2], zero_division=0.0)
+    for k, row in enumerate(saved["classes"]):
+        assert row["label"] == ("setosa", "versicolor", "virginica")[k]
+        assert [row["precision"], row["recall"], row["f1"]] == pytest.approx([scores[i][k] for i in range(3)])
+    printed = run_cli(iris, "show", "chainrule-run", "--out", "pictures").out
+    line = next(line for line in printed.splitlines() if line.strip().startswith("versicolor"))
+    assert line.split() == ["versicolor", *map(str, expected[1]), *(f"{scores[i][1]:.3f}" for i in range(3))]
+
+
+def test_no_confusion_matrix_for_numbers(cli: Any) -> None:
+    result = cli("train", "--data", "curve(n=30)", "--epochs", "3", "--seeds", "1", "--no-pictures", "--json")
+    assert result.json()["predictions"]["classification"] is None

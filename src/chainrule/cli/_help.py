@@ -20,9 +20,21 @@ Examples:
       --loss softmax_cross_entropy --validation 0.2 --epochs 20
   chainrule train --data iris.csv --target species --validation 0.3
 
+"""
+PARTS = """
 Parts are written name or name(0.9, key=value); quote them for the shell.
 These exist, with their values and defaults:
 """
+TABLES = """\
+A table is a CSV, TSV, Parquet or NPZ file, written FILE?target=COLUMN with any
+of these behind it, as 'iris.csv?target=species&missing=impute&drop=id,date':
+
+  target=COLUMN       what to predict (or --target COLUMN)
+  missing=impute      fill missing values in (or --missing impute)
+  drop=A,B            leave columns out
+  categorical=A,B     take their numbers as names
+  task=regression     or binary or multiclass, if the guess is wrong
+  encoding=latin-1    of a CSV or TSV file that is not UTF-8"""
 INDENT, WIDTH = 18, 77
 
 
@@ -91,7 +103,7 @@ def train_epilog() -> str:
         "initial weights": INITIALIZERS,
         "metrics": METRICS,
     }
-    lines = [EXAMPLES]
+    lines = [EXAMPLES, TABLES, PARTS]
     for title, registry in parts.items():
         # A no-break space keeps a part and its values on one line; textwrap does not break there.
         names = ", ".join(form(cls).replace(" ", "\u00a0") for cls in dict.fromkeys(registry.values()))

@@ -36,6 +36,11 @@ Target = Annotated[
     str | None,
     typer.Option("--target", metavar="COLUMN", help="For a table: the column to predict. Same as FILE?target=COLUMN."),
 ]
+MISSING = "Missing values in a table: error refuses them, impute fills in medians and commonest words."
+Missing = Annotated[
+    str | None,
+    typer.Option("--missing", metavar="error|impute", help=f"{MISSING} Same as FILE?missing=impute."),
+]
 Rate = Annotated[
     float | None,
     typer.Option("--lr", metavar="RATE", help="Which rate, for a run that tried several \\[default: the first]"),

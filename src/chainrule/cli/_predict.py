@@ -17,9 +17,11 @@ from chainrule.data.columns import Column, read_columns
 from chainrule.data.tables import is_table, parse_table_spec
 from chainrule.errors import ConfigError, DataError, ShapeError, one_line, unknown_name
 from chainrule.nn import Array
+from chainrule.random import check_seed
 from chainrule.runs import Run, Runs
 
 Truth = npt.NDArray[Any] | None
+WORDS = 5  # that a note names
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +48,17 @@ def ask(question: Question) -> Predictions:
     """
     classes = classes_of(question.runs)
     task = task_of(question.members[0], classes)
+    notes: tuple[str, ...] = ()
     if is_table(question.data):
-        inputs, truth = _from_table(question, task, classes)
+        inputs, truth, notes = _from_table(question, task, classes)
     else:
         if question.target is not None:
             raise ConfigError("--target: only a table has columns")
         seed = question.members[0].seed if question.data_seed is None else question.data_seed
+        source = load_source(question.data, question.data_dir)
         with naming("--data-seed"):
-            dataset = load_source(question.data, question.data_dir, None).draw(seed)
+            check_seed(seed)
+        dataset = source.draw(seed)
         inputs, truth = [dataset.X], dataset.y
         same = dataset.task == task and dataset.n_outputs == question.members[0].member.network.output_shape[-1]
         truth, classes = (truth, classes or dataset.classes) if same else (None, classes)
@@ -71,6 +76,7 @@ def ask(question: Question) -> Predictions:
         truth,
         low=outputs.min(axis=0) if several else None,
         high=outputs.max(axis=0) if several else None,
+        notes=notes,
     )
 
 
@@ -85,8 +91,8 @@ def _check_shape(X: Array, question: Question) -> None:
         )
 
 
-def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tuple[list[Array], Truth]:
-    """Read a table as the inputs of all networks (or of each one), and truth if its target column is there."""
+def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tuple[list[Array], Truth, tuple[str, ...]]:
+    """Read a table as the inputs of all networks (or of each one), truth if its target is there, and notes."""
     with naming("--data"):
         path, options = parse_table_spec(question.data)
         columns = read_columns(_place(path, question.data_dir), str(options.get("encoding", "utf-8-sig")))
@@ -95,14 +101,26 @@ def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tupl
         target = question.target or options.get("target")
         if target is not None and target not in names:
             raise ConfigError(unknown_name("target column", target, names))
+        notes: tuple[str, ...] = ()
         fitted = [run.preprocessing for run in question.members if run.preprocessing is not None]
         if not fitted:
             inputs = [_numbers(columns, target)]
         else:
             raw = fitted[0].schema.encode(columns)  # the columns are the same for all; their statistics are not
+            notes = _notes(fitted[0].schema.unseen(columns))
             inputs = [preprocessing.transform(raw) for preprocessing in fitted]
             target = target or parse_table_spec(question.runs.source)[1].get("target")
-        return inputs, _truth(columns, target, task, classes)
+        return inputs, _truth(columns, target, task, classes), notes
+
+
+def _notes(unseen: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Say which words the training data did not have: their column is 0 for every word that it had."""
+    return tuple(
+        f"column '{one_line(name)}': {', '.join(f'{one_line(word)!r}' for word in words[:WORDS])}"
+        + (f" and {len(words) - WORDS} more" if len(words) > WORDS else "")
+        + " did not occur in the training data, so such a row is predicted as if it had no word there"
+        for name, words in unseen.items()
+    )
 
 
 def _place(path: str, data_dir: str | None) -> Path:

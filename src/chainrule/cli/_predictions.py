@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from chainrule.cli._console import Cell, Output, count, mark, table
 from chainrule.data import Dataset, Split
-from chainrule.metrics._base import predicted
+from chainrule.metrics import classification_report, predicted
 from chainrule.nn import Array
 from chainrule.runs import Run
 
 MAX_ROWS = 25
 MAX_INPUTS = 4
+MAX_CLASSES = 10
 PARTS = ("test", "validation", "train")
 PART_NAMES = {"test": "test", "validation": "validation", "train": "training"}
 
@@ -38,6 +39,8 @@ class Predictions:
         Class numbers, or values for regression.
     low, high : ndarray (n, k), optional
         Smallest and largest output over the networks of an ensemble.
+    notes : tuple of str
+        What is odd about the inputs.
     """
 
     X: Array
@@ -47,6 +50,7 @@ class Predictions:
     truth: npt.NDArray[Any] | None = None
     low: Array | None = None
     high: Array | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dataset: Dataset, outputs: Array) -> Predictions:
@@ -72,6 +76,16 @@ class Predictions:
     def right(self) -> npt.NDArray[np.bool_] | None:
         """Which classes are right (n,), where there is a truth."""
         return None if self.truth is None or not self.is_class else np.asarray(self.rounded == self.truth)
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """Confusion matrix and precision, recall and F1 by class; None without a truth or with many classes."""
+        if self.truth is None or not self.is_class or max(self.outputs.shape[1], 2) > MAX_CLASSES:
+            return None
+        told = classification_report(self.outputs, self.truth)
+        for row in told["classes"]:
+            row["label"] = self.label(row["class"])
+        return told
 
     def label(self, index: int) -> str:
         """What a class number stands for."""
@@ -171,3 +185,22 @@ def _summary(predictions: Predictions, shown: int) -> str:
     if right is not None:
         parts.append(f"{int(right.sum())} of {predictions.n} right ({100 * float(right.mean()):.2f} %)")
     return "; ".join(parts)
+
+
+def show_report(output: Output, predictions: Predictions) -> None:
+    """Print the confusion matrix with precision, recall and F1 of every class; nothing where there is none."""
+    told = predictions.report
+    if told is None:
+        return
+    labels = [row["label"] for row in told["classes"]]
+    columns = ["truth", *labels, "precision", "recall", "F1"]
+    rows: list[list[Cell]] = [
+        [row["label"], *map(str, counts), *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))]
+        for row, counts in zip(told["classes"], told["confusion_matrix"], strict=True)
+    ]
+    macro = [f"{told['macro'][name]:.3f}" for name in ("precision", "recall", "f1")]
+    rows.append(["mean", *([""] * len(labels)), *macro])
+    output.heading("Confusion matrix (a row is the truth, a column what was predicted)")
+    output.detail(table(columns, rows, "lr", tight=len(columns) > 6))
+    if told["undefined"]:
+        output.detail(f"{count(told['undefined'], 'sample')} without a prediction, as the output is not a number")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chainrule.cli._options import naming, parse_path, parse_rates, parse_seed_choice
 from chainrule.cli._settings import Settings, build_config, build_network, kept_every, printed_every
 from chainrule.cli._success import SuccessRule, check_rule, default_rule, parse_success, with_metric
 from chainrule.cohorts import bind_to_data
 from chainrule.data import DataSource, Split, load, split
+from chainrule.data.preprocess import MISSING
 from chainrule.data.tables import is_table
 from chainrule.engines import ENGINES
 from chainrule.errors import ConfigError, one_line, unknown_name
@@ -26,6 +28,7 @@ class Request(Settings):
 
     data: str
     target: str | None
+    missing: str | None
     data_dir: str | None
     engine: str
     seeds: int | None
@@ -101,7 +104,7 @@ def make_plan(request: Request) -> Plan:
         raise ConfigError(f"--engine: {unknown_name('engine', request.engine, ['auto', *ENGINES])}")
     with naming("--success"):
         given = None if request.success is None else parse_success(request.success)
-    source = load_source(request.data, request.data_dir, request.target)
+    source = load_source(request.data, request.data_dir, request.target, request.missing)
     parts = split(source.draw(shown), shown, config.validation, config.test, config.stratify)
     task = parts.train.task
     bind_to_data(network, parts, config)
@@ -129,15 +132,22 @@ def make_plan(request: Request) -> Plan:
     )
 
 
-def load_source(spec: str, data_dir: str | None, target: str | None) -> DataSource:
-    """Return the data source of ``--data``, ``--data-dir`` and ``--target``."""
+def load_source(spec: str, data_dir: str | None, target: str | None = None, missing: str | None = None) -> DataSource:
+    """Return the data source of ``--data``, ``--data-dir``, ``--target`` and ``--missing``."""
     if not spec.strip() or "\0" in spec:
         raise ConfigError("--data: name a data set (`chainrule data` lists them) or a table FILE?target=COLUMN")
-    if target is not None and not is_table(spec):
-        raise ConfigError(f"--target: only a table has columns, '{one_line(spec)}' is none")
+    if not is_table(spec):
+        for option, value in (("--target", target), ("--missing", missing)):
+            if value is not None:
+                raise ConfigError(f"{option}: only a table has columns, '{one_line(spec)}' is none")
+    if missing is not None and missing not in MISSING:
+        raise ConfigError(f"--missing: {unknown_name('way with missing values', missing, MISSING)}")
+    folder = None if data_dir is None else parse_path(data_dir, "--data-dir")
+    table: dict[str, Any] = {
+        key: value for key, value in (("target", target), ("missing", missing)) if value is not None
+    }
     with naming("--data"):
-        folder = None if data_dir is None else parse_path(data_dir, "--data-dir")
-        return load(spec, folder) if target is None else load(spec, folder, target=target)
+        return load(spec, folder, **table)
 
 
 def _range(seeds: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.cli._console import Output, table
 from chainrule.cli._pictures import boundary_figure, curve_figures, truth_figure, window_figure, write_pictures
-from chainrule.cli._predictions import chosen_part
+from chainrule.cli._predictions import Predictions, chosen_part, outputs_of, show_report
 from chainrule.cli._print_run import short, show_finals, show_settings, show_verdict, written
 from chainrule.cli._saved import classes_of, source_of, task_of
 from chainrule.cli._settings import PRINTED_LINES, nice_step
@@ -66,6 +66,14 @@ class Showing:
         rate = self.chosen.member.config.learning_rate
         return next(summary for summary in self.rates if summary.rate == rate)
 
+    @property
+    def predictions(self) -> Predictions | None:
+        """The chosen run's predictions, if its data are at hand."""
+        if self.parts is None:
+            return None
+        dataset = chosen_part(self.parts)[1]
+        return Predictions.of(dataset, outputs_of(self.chosen, dataset.X))
+
     def figures(self) -> list[FigureRecord]:
         """Return the pictures' records; those of the data only if the data are there."""
         runs = [summary.runs for summary in self.rates]
@@ -91,6 +99,7 @@ class Showing:
             "interrupted": self.runs.interrupted,
             "success_rule": self.rule.text if self.rule else None,
             "rates": [summary.to_json() for summary in self.rates],
+            "classification": None if self.predictions is None else self.predictions.report,
             "problems": list(self.problems),
             "runs": self.runs.to_rows(),
         }
@@ -99,6 +108,8 @@ class Showing:
         """Print settings, a line per run, and the success rate."""
         show_settings(output, self.runs)
         _show_runs(output, self.runs, self.rule)
+        if self.predictions is not None:
+            show_report(output, self.predictions)
         show_finals(output, self.own)
         output.detail()
         for summary in self.rates:

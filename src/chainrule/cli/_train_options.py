@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli._options import JSON, QUIET
+from chainrule.cli._options import JSON, MISSING, QUIET
 
 _NETWORK, _DATA, _TRAINING, _JUDGING, _OUTPUT = "Network", "Data", "Training", "Seeds and success", "Output"
 
@@ -26,13 +26,14 @@ Data = Annotated[
     ),
 ]
 Target = Annotated[str | None, _option(_DATA, "--target", metavar="COLUMN", text="For a table: the column to predict.")]
+Missing = Annotated[str | None, _option(_DATA, "--missing", metavar="error|impute", text=MISSING)]
 DataDir = Annotated[
     str | None,
     _option(
         _DATA,
         "--data-dir",
         metavar="DIR",
-        text="Where MNIST's files are looked for first; then $CHAINRULE_DATA, then the user's cache.",
+        text="Where MNIST's files (or a table) are looked for first; then $CHAINRULE_DATA, then the user's cache.",
     ),
 ]
 Validation = Annotated[
@@ -44,7 +45,13 @@ Test = Annotated[
 ]
 Stratify = Annotated[bool, _option(_DATA, "--stratify", text="Keep the class shares equal in these parts.")]
 ClassWeight = Annotated[
-    str | None, _option(_DATA, "--class-weight", metavar="balanced", text="Weigh rare classes up in the loss.")
+    str | None,
+    _option(
+        _DATA,
+        "--class-weight",
+        metavar="balanced|C=W,..",
+        text="Weights of the classes in the training loss: balanced weighs rare ones up, 0=1,1=3 names them.",
+    ),
 ]
 
 Hidden = Annotated[
@@ -79,7 +86,12 @@ DropoutRate = Annotated[
 L1 = Annotated[float, _option(_NETWORK, "--l1", metavar="X", text="Penalty X sum |w| added to the loss.")]
 L2 = Annotated[float, _option(_NETWORK, "--l2", metavar="X", text="Penalty X/2 sum w^2 added to the loss.")]
 Normalize = Annotated[
-    bool, _option(_NETWORK, "--normalize", text="Standardise hidden pre-activations over each batch.")
+    bool,
+    _option(
+        _NETWORK,
+        "--normalize",
+        text="Standardise hidden pre-activations: over each batch in training, then as the training part was.",
+    ),
 ]
 
 LossName = Annotated[

@@ -11,8 +11,10 @@ from typing import Any
 import typer
 
 from chainrule.cli._console import Output, clean, count, json_text
+from chainrule.cli._interrupts import OneInterrupt
+from chainrule.cli._live import LiveLines
 from chainrule.cli._pictures import curve_figures, truth_figure, window_figure, write_pictures
-from chainrule.cli._predictions import Predictions, chosen_part, outputs_of, show_predictions
+from chainrule.cli._predictions import Predictions, chosen_part, outputs_of, show_predictions, show_report
 from chainrule.cli._print_run import show_finals, show_history, show_saved, show_settings, show_verdict
 from chainrule.cli._progress import Bar, TrainingBar
 from chainrule.cli._request import Plan
@@ -20,6 +22,7 @@ from chainrule.cli._saving import SUMMARY, check_out, holds_run, save_runs
 from chainrule.cli._success import NOTE
 from chainrule.cli._summary import RateSummary, best_rate, by_rate, summarize
 from chainrule.data import DataSource, Split, split
+from chainrule.engines import ProgressEvent
 from chainrule.errors import RunError
 from chainrule.files import write_text
 from chainrule.metrics import for_task
@@ -74,6 +77,7 @@ class Outcome:
                 "learning_rate": self.best.rate,
                 "part": self.part,
                 "samples": self.predictions.n,
+                "classification": self.predictions.report,
                 "rows": self.predictions.to_rows()[:JSON_ROWS],
             },
             "runs": self.runs.to_rows(),
@@ -88,6 +92,7 @@ class Outcome:
         if len(self.rates) > 1:
             title += f", learning rate {self.best.rate:g} (the best of {len(self.rates)})"
         show_predictions(output, self.predictions, title)
+        show_report(output, self.predictions)
         show_finals(output, self.best)
         output.detail()
         for summary in self.rates:
@@ -109,30 +114,41 @@ class Outcome:
 def carry_out(plan: Plan, output: Output) -> None:
     """Train what the plan says, save it, and report; exit status 130 if Ctrl-C ended the training.
 
-    Everything is saved before the first line is printed, so that a reader who closes the pipe loses nothing.
+    Everything is saved before the results are printed, so that a reader who closes the pipe loses nothing.
     """
     check_out(plan.out)
-    outcome = _train(plan, output)
-    folder = free_folder(plan.out) if outcome.runs.interrupted else plan.out
-    replaced = holds_run(folder)
-    files = save_runs(outcome.runs, folder)
-    document = outcome.to_json()
-    write_text(folder / SUMMARY, json_text(document))
-    pictures = write_pictures(outcome.figures(), folder) if plan.pictures else []
-    files += [SUMMARY, *(path.name for path in pictures)]
-    output.json(document | {"saved": {"folder": str(folder), "files": files}})
-    outcome.show(output)
-    show_saved(output, folder, files)
-    if replaced:
-        output.note(f"the run saved in {clean(folder)} before has been replaced; other files there were kept")
-    if outcome.runs.interrupted:
-        _tell_interrupted(output, outcome, folder)
-        raise typer.Exit(INTERRUPTED)
+    with OneInterrupt() as ctrl_c:
+        outcome = _train(plan, output)
+        ctrl_c.deaf = True  # what has been trained is saved, however impatient somebody is
+        folder = free_folder(plan.out) if outcome.runs.interrupted else plan.out
+        replaced = holds_run(folder)
+        files = save_runs(outcome.runs, folder)
+        document = outcome.to_json()
+        write_text(folder / SUMMARY, json_text(document))
+        ctrl_c.deaf = outcome.runs.interrupted
+        pictures = write_pictures(outcome.figures(), folder) if plan.pictures else []
+        files += [SUMMARY, *(path.name for path in pictures)]
+        output.json(document | {"saved": {"folder": str(folder), "files": files}})
+        outcome.show(output)
+        show_saved(output, folder, files)
+        if replaced:
+            output.note(f"the run saved in {clean(folder)} before has been replaced; other files there were kept")
+        if outcome.runs.interrupted:
+            _tell_interrupted(output, outcome, folder)
+            raise typer.Exit(INTERRUPTED)
 
 
 def _train(plan: Plan, output: Output) -> Outcome:
     """Train and sum up."""
     with Bar(output, "epochs") as bar:
+        lines = LiveLines(output, plan.seeds, plan.rates, plan.shown, plan.print_every, task=plan.parts.train.task)
+        drawn = TrainingBar(bar)
+
+        def heard(event: ProgressEvent) -> None:
+            drawn(event)
+            if not bar.on:  # where no bar tells how it goes, lines do, as they come
+                lines(event)
+
         runs = train(
             plan.network,
             plan.source,
@@ -140,8 +156,9 @@ def _train(plan: Plan, output: Output) -> Outcome:
             plan.seeds,
             learning_rates=plan.rates,
             engine=plan.engine,
-            progress=TrainingBar(bar),
+            progress=heard,
         )
+    lines.end()
     runs = runs.where(lambda run: bool(run.history))  # interrupted before its first line: nothing to tell or save
     if not len(runs):
         raise KeyboardInterrupt

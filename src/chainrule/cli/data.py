@@ -9,20 +9,22 @@ import typer
 from rich.text import Text
 
 from chainrule.cli._console import Cell, Output, clean, number, pairs, table
-from chainrule.cli._help import Command, values_of
-from chainrule.cli._options import Json, Quiet, Target, parse_path
+from chainrule.cli._help import TABLES, Command, values_of
+from chainrule.cli._options import Json, Missing, Quiet, Target, parse_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-EPILOG = """\
+EPILOG = f"""\
+{TABLES}
+
 Examples:
 
   chainrule data
   chainrule data xor
   chainrule data 'spirals(turns=2, noise=0.05)' --seed 3 --out pictures
   chainrule data iris.csv --target species
-  chainrule data mnist --data ~/mnist"""
+  chainrule data mnist --data-dir ~/mnist"""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +43,7 @@ def data(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="K", help="Which draw, for data that vary with the seed.")] = 0,
     target: Target = None,
+    missing: Missing = None,
     data_dir: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +74,7 @@ def data(
         from chainrule.random import check_seed
 
         check_seed(seed)
-    source = load_source(name, data_dir, target)
+    source = load_source(name, data_dir, target, missing)
     dataset = source.draw(seed)
     check_out(folder)
     paths = write_pictures([data_figure(dataset)], folder)

@@ -55,7 +55,12 @@ def lab(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="DIR", help="Where MNIST lies; then $CHAINRULE_DATA, then the user's cache."),
+        typer.Option(
+            "--data",
+            "--data-dir",
+            metavar="DIR",
+            help="Where MNIST lies; then $CHAINRULE_DATA, then the user's cache.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes that train \\[default: one a core]")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 A table goes through the preprocessing that the run saved; its target column
 may be missing. A table for a run on named data holds the inputs as numbers,
-in their order, and perhaps the truth in the column --target.
+in their order, and perhaps the truth in the column --target (or behind the
+file, as new.csv?target=species).
 
 Examples:
 
@@ -82,6 +83,8 @@ def predict(
     if path is not None:
         _write(predictions, path)
     output.json(_document(data, members, left_out, predictions))
+    for note in predictions.notes:
+        output.note(note)
     show_predictions(output, predictions, f"Predictions of {who} for {clean(data)}")
     if left_out:
         output.note(f"{count(left_out, 'network')} that diverged left out")
@@ -101,6 +104,7 @@ def _document(data: str, members: list[Run], left_out: int, predictions: Predict
         "left_out_diverged": left_out,
         "right": None if predictions.right is None else int(predictions.right.sum()),
         "samples": predictions.n,
+        "notes": list(predictions.notes),
         "predictions": predictions.to_rows(),
     }
 

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data: o.Data = "xor",
     target: o.Target = None,
+    missing: o.Missing = None,
     data_dir: o.DataDir = None,
     validation: o.Validation = _D.validation,
     test: o.Test = _D.test,
