@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from chainrule.errors import ConfigError, DataError, ShapeError
 from chainrule.stats import (
@@ -20,8 +18,8 @@ from chainrule.stats import (
     compare_rates,
     holm,
     sign_flip_p,
-    sign_test_p,
     sign_order_interval,
+    sign_test_p,
 )
 
 

@@ -73,8 +73,8 @@ class TableRecord(Record):
 class VerdictRecord(Record):
     """A sentence that states a result, with the number of seeds and the interval behind it.
 
-    `interval` is (low, high, level), e.g. ``(0.83, 0.98, 0.95)``, and `interval_of` says of what. `kind` is "finding" (the interval supports the
-    sentence), "question" (it does not decide) or "caution" (a limit the reader must know).
+    `interval` is (low, high, level), e.g. ``(0.83, 0.98, 0.95)``, and `interval_of` says of what. `kind` is "finding"
+    (the interval supports the sentence), "question" (it does not decide) or "caution" (a limit the reader must know).
     `evidence` holds further numbers by name; it goes to `results.json` only.
     """
 
