@@ -48,7 +48,7 @@ def test_the_full_lab_uses_thirty_seeds_but_for_mnist() -> None:
     for name in {name for section in SECTIONS for name in section.recipes}:
         recipe = section_recipe(name)
         assert recipe.data is not None
-        judged = recipe.seeds.count // 2 if name in ("optimizers", "activations") else recipe.seeds.count
+        judged = recipe.seeds.count // 2 if name in ("optimizers", "activations", "no_activation") else recipe.seeds.count
         assert judged >= (3 if recipe.data.source.startswith("mnist") else 30), name
 
 
