@@ -139,7 +139,7 @@ def test_members_that_stop_at_different_epochs(same_run: Same) -> None:
 
 def test_members_that_stop_at_different_epochs_with_data_of_their_own(same_run: Same) -> None:
     runs = check(
-        same_run, mlp([3], "sigmoid", dropout=0.2), "linear(n=30)", 5, (0.5, 3.0), epochs=40, validation=0.3,
+        same_run, mlp([3], "sigmoid", dropout=0.2), "linear(n=30)", 5, (0.05, 0.5, 3.0), epochs=40, validation=0.3,
         stopping=("patience(3)", "target(0.9)"), batch_size=5, optimizer="adam", class_weight="balanced",
     )  # fmt: skip
     assert len({run.epochs for run in runs}) > 4
