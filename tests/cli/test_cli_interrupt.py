@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
 
 from chainrule import Runs
 from chainrule.cli import _training, main
+from chainrule.cli._help import Command
 from chainrule.cli._interrupts import OneInterrupt
 from chainrule.cli._progress import TrainingBar
 from chainrule.engines import ProgressEvent
@@ -84,6 +86,15 @@ def test_ctrl_c_during_imports_is_one_line(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(builtins, "__import__", interrupted)
     assert main(["version"]) == 130
     assert capsys.readouterr().err == "error: interrupted\n"
+
+
+@pytest.mark.parametrize("name", ["make_context", "invoke"])
+def test_ctrl_c_while_the_command_line_is_read_is_one_line(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    press_again_in(monkeypatch, Command if name == "make_context" else TyperGroup, name, [])
+    result = cli("version")
+    assert (result.status, result.err) == (130, "error: interrupted\n")
 
 
 def test_the_first_goes_through_and_the_others_do_not() -> None:

@@ -74,6 +74,20 @@ class Group(TyperGroup):
         """Return the names in the order of registration."""
         return list(self.commands)
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the command line; Typer would end in silence on Ctrl-C."""
+        try:
+            return super().make_context(*arguments, **options)
+        except KeyboardInterrupt:
+            raise CtrlCError from None
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find and run the command; Typer would end in silence on Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise CtrlCError from None
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
         _untyped(self.get_help_option(ctx))
