@@ -48,7 +48,8 @@ def test_the_full_lab_uses_thirty_seeds_but_for_mnist() -> None:
     for name in {name for section in SECTIONS for name in section.recipes}:
         recipe = section_recipe(name)
         assert recipe.data is not None
-        judged = recipe.seeds.count // 2 if name in ("optimizers", "activations", "no_activation") else recipe.seeds.count
+        halved = name in ("optimizers", "activations", "no_activation")  # one half tunes, the other is judged
+        judged = recipe.seeds.count // 2 if halved else recipe.seeds.count
         assert judged >= (3 if recipe.data.source.startswith("mnist") else 30), name
 
 
