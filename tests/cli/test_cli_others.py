@@ -13,6 +13,7 @@ import pytest
 
 from chainrule import load
 from chainrule.data import DATASETS
+from chainrule.data.tables import OPTIONS
 from chainrule.errors import ConfigError
 from chainrule.lab.run import LabResult
 from chainrule.machine import this_machine
@@ -46,6 +47,19 @@ def test_train_help_names_every_part(cli: Any) -> None:
     for registry in (DATASETS, ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, STOPPING_RULES, METRICS, INITIALIZERS):
         for cls in registry.values():
             assert cls.name in out
+
+
+@pytest.mark.parametrize("command", ["train", "data"])
+def test_help_lists_what_can_stand_behind_a_table(cli: Any, command: str) -> None:
+    out = cli(command, "--help").out
+    assert "--missing" in out
+    for option in OPTIONS:
+        assert f"  {option}=" in out
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "show", "data", "lab"])
+def test_every_command_takes_the_data_folder_by_one_name(cli: Any, command: str) -> None:
+    assert "--data-dir" in cli(command, "--help").out
 
 
 def test_lab_help_names_every_section(cli: Any) -> None:

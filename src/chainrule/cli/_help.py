@@ -26,8 +26,8 @@ Parts are written name or name(0.9, key=value); quote them for the shell.
 These exist, with their values and defaults:
 """
 TABLES = """\
-A table is a CSV, TSV, Parquet or NPZ file, written FILE?target=COLUMN with any
-of these behind it, as 'iris.csv?target=species&missing=impute&drop=id,date':
+A table is a CSV, TSV, Parquet or NPZ file, written FILE?target=COLUMN, with
+any of these behind it: 'iris.csv?target=species&missing=impute&drop=id,date'
 
   target=COLUMN       what to predict (or --target COLUMN)
   missing=impute      fill missing values in (or --missing impute)
