@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from chainrule.control_groups import memory_limit, read
+
 UNKNOWN = "unknown"
-NO_LIMIT = 2**60  # control groups without a limit state one larger than any memory
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def this_machine() -> Machine:
         blas=_blas(),
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
-        usable_cores=_usable_cores(),
-        memory=_memory(),
+        usable_cores=usable_cores(),
+        memory=usable_memory(),
         platform=platform.platform(),
     )
 
@@ -138,7 +139,7 @@ def _blas() -> tuple[BlasLibrary, ...]:
 
 def _cpu() -> str:
     """Return the processor's model name as its maker writes it."""
-    text = _read("/proc/cpuinfo")
+    text = read(Path("/proc/cpuinfo"))
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model", "cpu model") and value.strip():
@@ -154,31 +155,19 @@ def _cpu() -> str:
     return platform.processor() or platform.machine() or UNKNOWN
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Return how many logical cores this process may run on."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
-def _memory() -> int:
+def usable_memory() -> int:
     """Return the machine's memory in bytes, or the limit of this process's control group if that is lower."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 0
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        limit = _read(path).strip()
-        if limit.isdigit() and 0 < int(limit) < NO_LIMIT:
-            total = min(total, int(limit))
-    return max(total, 0)
-
-
-def _read(path: str) -> str:
-    """Return a system file's text, or nothing where there is no such file."""
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+    return max(min(total, memory_limit() or total), 0)
 
 
 def _count(number: int, what: str) -> str:

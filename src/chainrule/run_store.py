@@ -68,6 +68,7 @@ def _row(run: Run, setting: int) -> dict[str, Any]:
         "fingerprint": run.fingerprint,
         "seconds": run.seconds,
         "engine": run.engine,
+        "engine_reason": run.engine_reason,
         "preprocessing": run.preprocessing.state() if run.preprocessing else None,
     }
 

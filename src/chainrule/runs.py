@@ -7,19 +7,21 @@ metrics, its history and its weights. `chainrule.run_store` writes the table to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from chainrule.data import FittedPreprocessing
-from chainrule.errors import ChainruleError, ConfigError, ShapeError, one_line, unknown_name
+from chainrule.errors import ChainruleError, ConfigError, ShapeError, one_line, show, unknown_name
 from chainrule.nn import Array, Params
 from chainrule.population import Member
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chainrule.certificate import Certificate, Retrain
 
 STOP_REASONS = ("epochs", "loss_below", "patience", "target", "diverged", "interrupted")
 
@@ -83,6 +85,8 @@ class Run:
         Wall time of the cohort it was trained in, divided by the cohort's size.
     engine : str
         The engine that trained it.
+    engine_reason : str
+        Why that engine; empty for runs saved before this was kept.
     preprocessing : FittedPreprocessing or None
         For tables: how raw rows become features, fitted on this run's training part.
     normalization : Params or None
@@ -105,6 +109,7 @@ class Run:
     engine: str = "reference"
     preprocessing: FittedPreprocessing | None = None
     normalization: Params | None = None
+    engine_reason: str = ""
 
     @property
     def seed(self) -> int:
@@ -161,6 +166,7 @@ class Run:
             **{f"diverged_{name}": divergence[name] for name in ("epoch", "layer", "cause")},
             "seconds": self.seconds,
             "engine": self.engine,
+            "engine_reason": self.engine_reason,
             "fingerprint": self.fingerprint,
         }
 
@@ -179,12 +185,19 @@ class Runs(Sequence[Run]):
         Whether training was interrupted by a Ctrl-C.
     notes : tuple of str
         What whoever trained them wants to be saved with them, such as the success rule; a line each.
+    retrain : callable or None
+        Trains members again on the same data, for `certify`. Neither saved nor sent to other processes: it holds
+        on to the data.
     """
 
     runs: tuple[Run, ...]
     source: str = ""
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    retrain: Retrain | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "retrain": None}
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -195,7 +208,7 @@ class Runs(Sequence[Run]):
     def __getitem__(self, index: slice) -> Runs: ...
     def __getitem__(self, index: int | slice) -> Run | Runs:
         if isinstance(index, slice):
-            return Runs(self.runs[index], self.source, self.interrupted, self.notes)
+            return replace(self, runs=self.runs[index])
         return self.runs[index]
 
     def __iter__(self) -> Iterator[Run]:
@@ -203,7 +216,7 @@ class Runs(Sequence[Run]):
 
     def where(self, keep: Callable[[Run], bool]) -> Runs:
         """Return the runs for which `keep` holds."""
-        return Runs(tuple(run for run in self.runs if keep(run)), self.source, self.interrupted, self.notes)
+        return replace(self, runs=tuple(run for run in self.runs if keep(run)))
 
     def with_seed(self, seed: int) -> Run:
         """Return the first run of a seed; `ConfigError` names the seeds there are."""
@@ -263,6 +276,44 @@ class Runs(Sequence[Run]):
     def successes(self, rule: Callable[[Run], bool] | None = None) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which runs succeeded (n_runs,): by `rule`, or by their own stopping rules."""
         return np.array([rule(run) if rule else run.converged for run in self.runs], dtype=bool)
+
+    def certify(self, k: int) -> Certificate:
+        """Train the member of run `k` again, alone, with the engine that trained it, and compare.
+
+        Neither the neighbours of a member, nor its place among them, nor threads or chunks may change its result;
+        the certificate shows whether that held here: for weights, final values, history and how the run ended.
+
+        Parameters
+        ----------
+        k : int
+            Which run; negative numbers count from the end.
+
+        Returns
+        -------
+        Certificate
+            ``print`` it for one sentence; ``holds`` is the verdict.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such run, it was interrupted, or the data are not at hand because the runs were loaded
+            or come from another process: `chainrule.certify` takes the data too.
+        """
+        from chainrule.certificate import certify_run
+
+        place = self.place(k)
+        if self.retrain is None:
+            raise ConfigError(
+                "these runs do not hold the data they were trained on: use chainrule.certify(runs, k, dataset)"
+            )
+        return certify_run(place, self.runs[place], self.retrain)
+
+    def place(self, k: int) -> int:
+        """Return the number of run `k` counted from the front; `ConfigError` if there is no such run."""
+        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+        if not (whole and -len(self) <= k < len(self)):
+            raise ConfigError(f"no run {show(k)}: there are {len(self)}, from 0 to {len(self) - 1}")
+        return int(k) % len(self)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return the table as a list of flat rows."""

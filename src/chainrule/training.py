@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.certificate import Certificate, certify_run, check_finished
 from chainrule.cohorts import make_cohorts
 from chainrule.data import Dataset, DataSource, FixedSource, load
 from chainrule.engines import Progress, WholeProgress, choose
 from chainrule.errors import ChainruleError, ConfigError, DataError, ShapeError, one_line, show
 from chainrule.nn import Network
 from chainrule.population import Member, TrainingConfig, parse_seeds
+from chainrule.resources import Resources, resources_from
 from chainrule.runs import Run, Runs
 from chainrule.spec import require
+
+if TYPE_CHECKING:
+    from chainrule.certificate import Retrain
 
 Data = str | Dataset | DataSource | tuple[npt.ArrayLike, npt.ArrayLike]
 
@@ -28,6 +33,8 @@ def train(
     *,
     learning_rates: Iterable[float] | None = None,
     engine: str = "auto",
+    threads: int | None = None,
+    memory: int | str | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Runs:
@@ -46,7 +53,13 @@ def train(
     learning_rates : iterable of float, optional
         Train every seed once with each of these rates, in one population; rates vary slowest in the result.
     engine : str
-        ``"auto"`` or the name of an engine.
+        ``"auto"``, which takes the fastest that can train the member, or the name of an engine.
+    threads : int, optional
+        Threads that compute; by default ``CHAINRULE_THREADS``, else the cores this process may use.
+    memory : int or str, optional
+        Bytes, or text such as ``"2 GiB"``, that engines may use for members in training: larger populations are
+        cut into chunks. By default ``CHAINRULE_MEMORY``, else a quarter of the memory this process may use.
+        Neither threads nor memory change a result.
     progress : callable, optional
         Called with a `ProgressEvent` now and then.
     **settings
@@ -76,7 +89,7 @@ def train(
     configs = [base.replace(learning_rate=rate) for rate in _rates(base, learning_rates)]
     numbers = parse_seeds(seeds)
     members = [Member(network, one, seed) for one in configs for seed in numbers]
-    return train_members(members, dataset, engine=engine, progress=progress)
+    return train_members(members, dataset, engine=engine, threads=threads, memory=memory, progress=progress)
 
 
 def _rates(base: TrainingConfig, rates: Iterable[float] | None) -> list[float]:
@@ -92,7 +105,13 @@ def _rates(base: TrainingConfig, rates: Iterable[float] | None) -> list[float]:
 
 
 def train_members(
-    members: Iterable[Member], dataset: Data, *, engine: str = "auto", progress: Progress | None = None
+    members: Iterable[Member],
+    dataset: Data,
+    *,
+    engine: str = "auto",
+    threads: int | None = None,
+    memory: int | str | None = None,
+    progress: Progress | None = None,
 ) -> Runs:
     """Train any members, of any settings, on one source of data; the runs come back in the order given.
 
@@ -102,7 +121,7 @@ def train_members(
         Networks may be unbound; members that share a setting are trained together.
     dataset : str, Dataset, DataSource or (X, y)
         As for `train`.
-    engine : str
+    engine, threads, memory
         As for `train`.
     progress : callable, optional
         Called with a `ProgressEvent` now and then.
@@ -112,6 +131,7 @@ def train_members(
     Runs
         One run per member, in order.
     """
+    resources = resources_from(threads, memory)
     members = list(members)
     require(len(members) > 0, "no members to train: give at least one")
     for member in members:
@@ -133,7 +153,74 @@ def train_members(
         interrupted = True
     if not runs:
         raise KeyboardInterrupt  # nothing had started: there is nothing to hand back
-    return Runs(tuple(runs[k] for k in sorted(runs)), source.spec, interrupted)
+    finished = tuple(runs[k] for k in sorted(runs))
+    return Runs(finished, source.spec, interrupted, retrain=_retrainer(source, resources))
+
+
+def _retrainer(source: DataSource, resources: Resources) -> Retrain:
+    """Return what trains members again on the same data."""
+
+    def retrain(members: Sequence[Member], engine: str) -> Runs:
+        return train_members(members, source, engine=engine, threads=resources.threads, memory=resources.memory)
+
+    return retrain
+
+
+def certify(
+    runs: Runs, k: int, dataset: Data | None = None, *, threads: int | None = None, memory: int | str | None = None
+) -> Certificate:
+    """Train the member of run `k` again, alone, and compare: `Runs.certify` for runs that were loaded, too.
+
+    Parameters
+    ----------
+    runs : Runs
+        Where the run is.
+    k : int
+        Which run; negative numbers count from the end.
+    dataset : str, Dataset, DataSource or (X, y), optional
+        The data, as for `train`; by default those that the runs were trained on, if the runs hold them or
+        `runs.source` names them.
+    threads, memory
+        As for `train`; neither changes a result.
+
+    Returns
+    -------
+    Certificate
+        ``print`` it for one sentence; ``holds`` is the verdict.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such run, it was interrupted, or nothing says what the data are.
+    DataError
+        If the data cannot be read, or are not those the run was trained on.
+
+    Examples
+    --------
+    >>> from chainrule import certify, mlp, train
+    >>> print(certify(train(mlp([4]), "xor", seeds=9, epochs=10), 5))
+    seed 5 trained again alone by the reference engine is identical to the last bit: 17 weights, 11 rows of \
+history, 10 epochs
+    """
+    resources = resources_from(threads, memory)
+    if not isinstance(runs, Runs):
+        raise ConfigError(f"runs must be a Runs table, got {show(runs)}")
+    place = runs.place(k)
+    check_finished(place, runs[place])
+    if dataset is None and runs.retrain is not None:
+        return runs.certify(place)
+    source = as_source(dataset) if dataset is not None else _source_of(runs)
+    return certify_run(place, runs[place], _retrainer(source, resources))
+
+
+def _source_of(runs: Runs) -> DataSource:
+    """Return the data source that the runs' own name of it loads."""
+    try:
+        return load(runs.source)
+    except ConfigError:
+        raise ConfigError(
+            f"the data '{one_line(runs.source)}' cannot be loaded by that name: give them, certify(runs, k, dataset)"
+        ) from None
 
 
 def as_source(dataset: Data) -> DataSource:
