@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +105,8 @@ def this_machine() -> Machine:
 
 
 def _version(distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # takes longer to import than all the rest here
+
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -312,7 +312,8 @@ class Runs(Sequence[Run]):
         """Return the number of run `k` counted from the front; `ConfigError` if there is no such run."""
         whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
         if not (whole and -len(self) <= k < len(self)):
-            raise ConfigError(f"no run {show(k)}: there are {len(self)}, from 0 to {len(self) - 1}")
+            there = f"{len(self)}, from 0 to {len(self) - 1}" if len(self) else "none"
+            raise ConfigError(f"no run {show(k)}: there are {there}")
         return int(k) % len(self)
 
     def to_rows(self) -> list[dict[str, Any]]:

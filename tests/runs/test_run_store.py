@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -30,7 +31,7 @@ def check_same(one: Runs, other: Runs) -> None:
     for a, b in zip(one, other, strict=True):
         assert (a.member, a.stop_reason, a.converged, a.epochs) == (b.member, b.stop_reason, b.converged, b.epochs)
         assert (a.divergence, a.preprocessing, a.fingerprint) == (b.divergence, b.preprocessing, b.fingerprint)
-        assert (a.seconds, a.engine) == (b.seconds, b.engine)
+        assert (a.seconds, a.engine, a.engine_reason) == (b.seconds, b.engine, b.engine_reason)
         assert a.theta.dtype == b.theta.dtype
         assert a.theta.tobytes() == b.theta.tobytes()
         assert list(a.final) == list(b.final)
@@ -151,6 +152,25 @@ def rewritten(saved: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
     memory = io.BytesIO()
     np.savez(memory, **arrays)
     return memory.getvalue()
+
+
+def test_why_an_engine_was_chosen_comes_back(mixed: Runs, tmp_path: Path) -> None:
+    runs = Runs((dataclasses.replace(mixed[0], engine="lanes", engine_reason="small networks"), mixed[1]))
+    runs.save(tmp_path)
+    loaded = Runs.load(tmp_path)
+    check_same(runs, loaded)
+    assert loaded.to_rows()[0]["engine_reason"] == "small networks"
+
+
+def test_runs_saved_before_the_reason_was_kept(saved: bytes, mixed: Runs, tmp_path: Path) -> None:
+    def forget(arrays: dict[str, Any]) -> None:
+        for row in arrays["header"]["runs"]:
+            del row["engine_reason"]
+
+    loaded = reload(rewritten(saved, forget), tmp_path)
+    assert isinstance(loaded, Runs)
+    assert [run.engine_reason for run in loaded] == [""] * 3
+    assert [run.theta.tobytes() for run in loaded] == [run.theta.tobytes() for run in mixed[1:4]]
 
 
 def test_a_later_format_says_so(saved: bytes, tmp_path: Path) -> None:

@@ -161,6 +161,13 @@ def test_members_of_any_settings_come_back_in_order() -> None:
     assert runs.source == "linear(n=12)"
 
 
+def test_threads_and_memory_change_no_result() -> None:
+    some = train(mlp([3]), "moons(n=30)", seeds=4, epochs=5, batch_size=4)
+    for given in ({"threads": 1}, {"threads": 3, "memory": "64 KiB"}, {"memory": 10**9}):
+        again = train(mlp([3]), "moons(n=30)", seeds=4, epochs=5, batch_size=4, **given)
+        assert [run.theta.tobytes() for run in again] == [run.theta.tobytes() for run in some]
+
+
 def test_an_interrupted_engine_ends_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine may be interrupted with some members missing anywhere; places are kept."""
     members = [Member(mlp([width]), TrainingConfig(epochs=1), seed) for seed in range(3) for width in (2, 3)]
@@ -195,6 +202,11 @@ def test_an_interrupted_engine_ends_the_whole(monkeypatch: pytest.MonkeyPatch) -
         ({"learning_rates": [0.1, 0.1]}, "a learning rate is given twice"),
         ({"engine": "gpu"}, "unknown engine 'gpu' (known: auto, reference)"),
         ({"engine": None}, "unknown engine 'None'"),
+        ({"threads": 0}, "threads must be a whole number from 1 to 1,024, got 0"),
+        ({"threads": 2.0}, "threads must be a whole number from 1 to 1,024, got 2.0"),
+        ({"threads": 5000, "dataset": "xorr"}, "threads must be"),
+        ({"memory": "2 parsec"}, "unknown unit of memory 'parsec'"),
+        ({"memory": 3}, "memory must be from 64 KiB to 1 EiB, or with a unit such as 2 GiB, got 3"),
         ({"progress": 3}, "progress must be callable, got 3"),
         ({"dataset": "xorr"}, "unknown data set 'xorr'; did you mean 'xor'?"),
         ({"dataset": None}, "data must be a name, a Dataset or a pair (X, y), got None"),
