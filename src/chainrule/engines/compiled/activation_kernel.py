@@ -1,12 +1,14 @@
 """Activations over whole buffers: Z becomes A = f(Z), and beside it stands the slope f'(Z) for the way back.
 
 The derivations stand in `chainrule.nn.activations`; here each activation is one loop over contiguous floats, with the
-choice of activation outside the loop.
+choice of activation outside the loop. Softmax mixes the units of a sample, so it has no loop here: each engine computes
+it with the loss.
 """
 
 from __future__ import annotations
 
 from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.codes import ELU, GELU, LEAKY_RELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
 from chainrule.engines.compiled.functions import (
     exp_down,
     expm1_down,
@@ -27,21 +29,6 @@ from chainrule.engines.compiled.simd import (
     splat,
     store,
 )
-
-IDENTITY, SIGMOID, TANH, RELU, LEAKY_RELU, ELU, SOFTPLUS, SILU, GELU, SOFTMAX = range(10)
-CODES = {
-    "identity": IDENTITY,
-    "sigmoid": SIGMOID,
-    "tanh": TANH,
-    "relu": RELU,
-    "leaky_relu": LEAKY_RELU,
-    "elu": ELU,
-    "softplus": SOFTPLUS,
-    "silu": SILU,
-    "gelu": GELU,
-    "softmax": SOFTMAX,
-}
-"""Softmax mixes the units of a sample, so it has no loop here: each engine computes it with the loss."""
 
 
 @inlined

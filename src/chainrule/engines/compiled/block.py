@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engines.compiled.codes import N_COLUMNS, TRAINING
 from chainrule.engines.compiled.plan import Plan, initial_best
-from chainrule.engines.compiled.tracking import N_COLUMNS, TRAINING, Tracking
+from chainrule.engines.compiled.tracking import Tracking
 from chainrule.nn import Array
 
 Orders = np.ndarray[Any, np.dtype[np.int32]]

@@ -10,6 +10,27 @@ from __future__ import annotations
 import math
 
 from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.codes import (
+    ADAGRAD,
+    ADAM,
+    ADAM_OVERWRITING,
+    ADAMW,
+    ARRAY_NORMALIZED,
+    DECAY,
+    EPS,
+    FADE,
+    FADE_SQUARES,
+    FRESH,
+    FRESH_SQUARES,
+    MOMENTUM,
+    MOMENTUM_ASCENT,
+    NESTEROV,
+    RATE,
+    RMSPROP,
+    SCALE,
+    SGD,
+    SHIFT,
+)
 from chainrule.engines.compiled.simd import (
     Pointer,
     Vector,
@@ -26,28 +47,6 @@ from chainrule.engines.compiled.simd import (
     store_scalar,
 )
 from chainrule.engines.compiled.tracking import Floats
-
-SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM, ADAMW, ARRAY_NORMALIZED, ADAM_OVERWRITING, MOMENTUM_ASCENT = range(10)
-CODES = {
-    "sgd": SGD,
-    "momentum": MOMENTUM,
-    "nesterov": NESTEROV,
-    "adagrad": ADAGRAD,
-    "rmsprop": RMSPROP,
-    "adam": ADAM,
-    "adamw": ADAMW,
-    "array_normalized_gradient": ARRAY_NORMALIZED,
-    "adam_overwriting_moments": ADAM_OVERWRITING,
-    "momentum_ascent": MOMENTUM_ASCENT,
-}
-MEMORIES = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAGRAD: 1, RMSPROP: 1, ADAM: 2, ADAMW: 2, ARRAY_NORMALIZED: 0,
-            ADAM_OVERWRITING: 2, MOMENTUM_ASCENT: 1}  # fmt: skip
-"""How many buffers of n floats a rule remembers."""
-
-RATE, FADE, FRESH, FADE_SQUARES, FRESH_SQUARES, EPS, DECAY, SCALE, SHIFT = range(9)
-N_HYPER = 9
-"""Rows of `hyper`: learning rate; beta (or rho, beta1) and 1 - beta; beta2 and 1 - beta2; eps; weight decay; and two
-that `prepare_step` computes: Adam's corrections for its start at zero."""
 
 
 @inlined

@@ -9,24 +9,18 @@ from typing import Any
 import numpy as np
 
 from chainrule.cohorts import Cohort
-from chainrule.engines.compiled import activation_kernel, optimizer_kernel
-from chainrule.engines.compiled.tracking import COUNTING, PATIENCE
+from chainrule.engines.compiled.codes import (
+    ABSOLUTE_ERROR,
+    ACCURACY,
+    ACTIVATIONS,
+    COUNTING,
+    LOSSES,
+    OPTIMIZERS,
+    PATIENCE,
+)
 from chainrule.metrics import for_task
 from chainrule.nn import Dense, loss
 from chainrule.optim import LossBelow, LossRatio, Patience, Target, optimizer, schedule, stopping_rule
-
-MSE, HALF_MSE, MAE, HUBER, BCE_LOGITS, SOFTMAX_CE, BCE_EPS = range(7)
-LOSSES = {
-    "mse": MSE,
-    "half_mse": HALF_MSE,
-    "mae": MAE,
-    "huber": HUBER,
-    "binary_cross_entropy": BCE_LOGITS,
-    "softmax_cross_entropy": SOFTMAX_CE,
-    "bce_eps_in_divisions": BCE_EPS,
-}
-ACCURACY, ABSOLUTE_ERROR = 0, 1
-"""Metrics that kernels compute: `accuracy` for classes, `mae` for a regression."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +125,7 @@ def make_plan(cohort: Cohort) -> Plan:
     rate = schedule(config.schedule)
     return Plan(
         sizes=tuple(shape[0] for shape in network.shapes),
-        activations=tuple(activation_kernel.CODES[layer.act.name] for layer in layers),
+        activations=tuple(ACTIVATIONS[layer.act.name] for layer in layers),
         numbers=tuple(float(getattr(layer.act, "slope", getattr(layer.act, "alpha", 0.0))) for layer in layers),
         biases=tuple(layer.bias for layer in layers),
         l1=tuple(layer.l1 for layer in layers),
@@ -140,7 +134,7 @@ def make_plan(cohort: Cohort) -> Plan:
         loss_number=_first(of, "delta", "scale", "label_smoothing", "eps"),
         averaged=of.reduction == "mean",
         metric=ABSOLUTE_ERROR if task == "regression" else ACCURACY,
-        optimizer=optimizer_kernel.CODES[optimizer(config.optimizer).name],
+        optimizer=OPTIMIZERS[optimizer(config.optimizer).name],
         hyper=_hyper(config.optimizer),
         clip_norm=config.clip_norm or 0.0,
         clip_value=config.clip_value or 0.0,

@@ -324,6 +324,17 @@ def greater(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @_built_in
+def at_least(typingctx: Any, a: Any, b: Any) -> Any:
+    """Return where a >= b; false for NaN."""
+    mask = MaskType(a.lanes)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.fcmp_ordered(">=", args[0], args[1])
+
+    return signature(mask, a, a), codegen
+
+
+@_built_in
 def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return a where the mask holds, else b."""
 

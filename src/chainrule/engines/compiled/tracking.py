@@ -12,19 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.codes import DIVERGED, LEARNING_RATE, LOSS, PATIENCE, RUNNING_LOSS, STOPPED, TRAINING
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
-
-LOSS, METRIC, VALIDATION_LOSS, VALIDATION_METRIC, LEARNING_RATE, RUNNING_LOSS = range(6)
-N_COLUMNS = 6
-"""Columns of a history row; the first four are the values that stopping rules see."""
-
-TRAINING, DIVERGED, STOPPED = 0, 1, 2
-"""`status` of a member: in training, diverged, or STOPPED + r when rule r ended it."""
-
-COUNTING, PATIENCE = 0, 1
-"""Kinds of rules: `loss_below` and `target` count the epochs at which a value is good enough; `patience` waits."""
 
 
 class Tracking(NamedTuple):
