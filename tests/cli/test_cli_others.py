@@ -21,7 +21,7 @@ from chainrule.metrics import METRICS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES, gradient_check
 from chainrule.optim import OPTIMIZERS, SCHEDULES, STOPPING_RULES
 
-COMMANDS = ("train", "predict", "show", "data", "check", "lab", "version")
+COMMANDS = ("train", "predict", "show", "data", "check", "lab", "doctor", "version")
 
 
 # -- help ------------------------------------------------------------------------------------------------
