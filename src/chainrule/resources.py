@@ -50,6 +50,10 @@ class Resources:
         object.__setattr__(self, "threads", check_threads(self.threads))
         object.__setattr__(self, "memory", parse_memory(self.memory))
 
+    def share(self, parts: int) -> Resources:
+        """Return what each of several processes may take."""
+        return Resources(max(self.threads // parts, 1), max(self.memory // parts, LEAST_MEMORY))
+
 
 def resources_from(threads: int | None = None, memory: int | str | None = None) -> Resources:
     """Return what was asked for; what was not comes from the environment, else from the machine.

@@ -56,7 +56,8 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("CHAINRULE_DATA", raising=False)
+    for name in ("CHAINRULE_DATA", "CHAINRULE_THREADS", "CHAINRULE_MEMORY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -18,8 +18,6 @@ from chainrule.engines.compiled import cache
 def _own_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep kernels in this test's folder, where none are compiled."""
     monkeypatch.setenv("CHAINRULE_KERNELS", str(tmp_path / "kernels"))
-    for name in ("CHAINRULE_THREADS", "CHAINRULE_MEMORY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def test_the_document_holds_facts_and_findings(cli: Any, tmp_path: Path) -> None:

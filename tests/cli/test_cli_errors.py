@@ -67,6 +67,13 @@ TRAIN = [
     (["--clip-value", "-1"], ["--clip-value"]),
     (["--dtype", "float16"], ["--dtype", "float32"]),
     (["--engine", "fast"], ["--engine", "reference"]),
+    (["--threads", "0"], ["--threads", "from 1 to 1,024", "got 0"]),
+    (["--threads", "-2"], ["--threads", "got -2"]),
+    (["--threads", "all"], ["--threads", "whole number", "'all'"]),
+    (["--threads", "2000"], ["--threads", "from 1 to 1,024"]),
+    (["--memory", "2 QB"], ["--memory", "unknown unit of memory 'QB'", "GiB"]),
+    (["--memory", "much"], ["--memory", "2 GiB", "'much'"]),
+    (["--memory", "2"], ["--memory", "from 64 KiB", "with a unit such as 2 GiB"]),
     (["--log-every", "0"], ["--log-every", "at least 1"]),
     (["--window", "-1"], ["--window"]),
     (["--out", ""], ["--out"]),
@@ -88,6 +95,10 @@ OTHERS = [
     (["lab", "--only", "replicaton"], ["--only", "did you mean 'replication'?"]),
     (["lab", "--seeds", "0"], ["--seeds"]),
     (["lab", "--workers", "0"], ["--workers"]),
+    (["lab", "--engine", "fast"], ["--engine", "reference"]),
+    (["lab", "--threads", "0"], ["--threads", "from 1 to 1,024", "got 0"]),
+    (["lab", "--memory", "2 QB"], ["--memory", "'QB'"]),
+    (["doctor", "--wram"], ["--wram", "did you mean '--warm'?"]),
     (["lab", "--data", "nowhere"], ["--data", "nowhere"]),
     (["lab", "--data-dir", "nowhere"], ["--data", "nowhere"]),
     (["check", "--al"], ["--al", "did you mean '--all'?"]),
@@ -114,6 +125,15 @@ def test_train_mistakes(cli: Any, tmp_path: Path, options: list[str], parts: lis
 @pytest.mark.parametrize(("arguments", "parts"), OTHERS, ids=lambda value: " ".join(value)[:40])
 def test_other_mistakes(cli: Any, tmp_path: Path, arguments: list[str], parts: list[str]) -> None:
     check_mistake(cli(*arguments), parts, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "text"), [("CHAINRULE_THREADS", "none"), ("CHAINRULE_MEMORY", "2 QB")])
+@pytest.mark.parametrize("command", ["train", "lab"])
+def test_an_impossible_variable(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    check_mistake(cli(command), [f"environment variable {name}: "], tmp_path)
 
 
 @pytest.mark.parametrize("command", ["train", "lab", "data xor"])

@@ -20,6 +20,7 @@ from chainrule.machine import this_machine
 from chainrule.metrics import METRICS
 from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES, gradient_check
 from chainrule.optim import OPTIMIZERS, SCHEDULES, STOPPING_RULES
+from chainrule.resources import Resources
 
 COMMANDS = ("train", "predict", "show", "data", "check", "lab", "doctor", "version")
 
@@ -181,6 +182,7 @@ def test_lab_passes_its_options_on(cli: Any, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("chainrule.lab.run.run_lab", stand_in(asked, **outcome))
     (tmp_path / "mnist").mkdir()
     options = ["--out", "report", "--seeds", "9", "--quick", "--only", "data", "--only", "replication"]
+    options += ["--engine", "reference", "--threads", "3", "--memory", "1 GiB"]
     result = cli("lab", *options, "--data", "mnist", "--workers", "2")
     assert (result.status, result.err) == (0, "")
     del asked["progress"]
@@ -191,6 +193,8 @@ def test_lab_passes_its_options_on(cli: Any, tmp_path: Path, monkeypatch: pytest
         "only": ("data", "replication"),
         "data_dir": Path("mnist"),
         "workers": 2,
+        "engine": "reference",
+        "resources": Resources(3, 2**30),
     }
     told = "typical 40 lucky 3 missing: MNIST report: report/index.html 12 networks trained, 3 min 20 s"
     assert result.out.split() == told.split()

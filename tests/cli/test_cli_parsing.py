@@ -142,12 +142,30 @@ WORDS += [
     "x.npz?target=y",
 ]
 WORDS += ["converged", "accuracy>=0.5", "loss<=1", "validation_loss<=1", "test_r2>=0", "full", "balanced", "float32"]
-WORDS += ["0", "1", "2", "3,2", "-1", "0.1", "0.5,2", "1e-300", "1e300", "nan", "inf", "none", "", "1-4", "auto", "("]
+WORDS += [
+    "0",
+    "1",
+    "2",
+    "3,2",
+    "-1",
+    "0.1",
+    "0.5,2",
+    "1e-300",
+    "1e300",
+    "nan",
+    "inf",
+    "none",
+    "",
+    "1-4",
+    "auto",
+    "(",
+    "2GiB",
+]
 OPTIONS = ["--data", "--target", "--validation", "--test", "--class-weight", "--hidden", "--activation", "--output"]
 OPTIONS += ["--weight-init", "--bias-init", "--dropout", "--l1", "--l2", "--loss", "--optimizer", "--lr", "--schedule"]
 OPTIONS += ["--batch", "--stop", "--clip-norm", "--clip-value", "--dtype", "--engine", "--seed-list", "--show-seed"]
-OPTIONS += ["--success", "--metric", "--log-every", "--window", "--data-dir"]
-FLAGS = ["--stratify", "--no-bias", "--normalize", "--no-shuffle", "--quiet", "--json"]
+OPTIONS += ["--success", "--metric", "--log-every", "--window", "--data-dir", "--threads", "--memory"]
+FLAGS = ["--stratify", "--no-bias", "--normalize", "--no-shuffle", "--quiet", "--json", "--certify"]
 COMMANDS = ["train", "predict", "show", "data", "lab"]
 TOKENS = st.sampled_from(WORDS) | st.text(max_size=8)
 PAIRS = st.tuples(st.sampled_from(OPTIONS), TOKENS).map(list) | st.sampled_from(FLAGS).map(lambda flag: [flag])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 import signal
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+import chainrule
 from chainrule import Runs
 from chainrule.cli import _training
 from chainrule.cli._progress import TrainingBar
@@ -295,3 +297,74 @@ def test_windows_are_kept_and_drawn(cli: Any, tmp_path: Path) -> None:
     runs = Runs.load(tmp_path / "chainrule-run")
     assert len(runs[0].windows["loss"]) == 6
     assert (tmp_path / "chainrule-run" / "windows.svg").exists()
+
+
+# -- engine and machine --------------------------------------------------------------------------------------
+
+
+def test_the_engine_is_told_with_its_reason(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = cli("train", "--engine", "reference", "--epochs", "2", "--seeds", "2", "--no-pictures")
+    runs = Runs.load(tmp_path / "chainrule-run")
+    assert {run.engine for run in runs} == {"reference"}
+    (line,) = (line for line in result.out.splitlines() if line.startswith("engine "))
+    assert line.split(maxsplit=1)[1].startswith("reference")
+    told = [dataclasses.replace(run, engine="lanes", engine_reason="small networks") for run in runs]
+    dataclasses.replace(runs, runs=tuple(told)).save(tmp_path / "told")
+    assert re.search(r"^engine +lanes: small networks *$", cli("show", "told").out, re.MULTILINE)
+
+
+def test_threads_and_memory_reach_the_training(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def train(*arguments: Any, **options: Any) -> Runs:
+        asked.append((options["engine"], options["threads"], options["memory"]))
+        return chainrule.train(*arguments, **options)
+
+    monkeypatch.setattr(_training, "train", train)
+    few = ("train", "--epochs", "1", "--seeds", "1", "--no-pictures")
+    assert cli(*few, "--threads", "3", "--memory", "1.5 GiB", "--engine", "reference").status == 0
+    monkeypatch.setenv("CHAINRULE_THREADS", "5")
+    assert cli(*few, "--memory", "100MB").status == 0
+    assert asked == [("reference", 3, 3 * 2**29), ("auto", 5, 100_000_000)]
+
+
+CERTIFY = ("train", "--epochs", "20", "--seeds", "4", "--lr", "0.1,0.5", "--no-pictures", "--certify")
+
+
+def test_the_last_network_is_certified(cli: Any) -> None:
+    result = cli(*CERTIFY, "--engine", "reference")
+    assert (result.status, result.err) == (0, "note: training seed 3 again, alone\n")
+    told = (
+        "certificate: seed 3 trained again alone by the reference engine is identical to the last bit: "
+        "37 weights, 21 rows of history, 20 epochs"
+    )
+    assert result.out.splitlines()[-1] == told
+    assert cli(*CERTIFY, "--quiet", "--engine", "reference").out.splitlines()[-1] == told
+    certificate = cli(*CERTIFY, "--json").json()["certificate"]
+    assert (certificate["place"], certificate["seed"], certificate["identical"]) == (7, 3, True)
+    assert cli(*CERTIFY[:-1], "--json").json()["certificate"] is None
+
+
+def test_a_network_that_differs_is_status_1_after_all_is_saved(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*arguments: Any, **options: Any) -> Runs:
+        """Train, and spoil one weight of the last network."""
+        runs = chainrule.train(*arguments, **options)
+        theta = runs[-1].theta.copy()
+        theta[5] += 0.25
+        return dataclasses.replace(runs, runs=(*runs[:-1], dataclasses.replace(runs[-1], theta=theta)))
+
+    monkeypatch.setattr(_training, "train", train)
+    result = cli(*CERTIFY)
+    assert result.status == 1
+    assert "differs in weights; largest difference 0.25 (none is allowed)" in result.out.splitlines()[-1]
+    assert len(Runs.load(tmp_path / "chainrule-run")) == 8
+    assert cli(*CERTIFY, "--json").json()["certificate"]["differing"] == ["weights"]
+
+
+def test_an_interrupted_training_is_not_certified(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_training, "TrainingBar", PressesCtrlC)
+    result = cli(*XOR, "--seeds", "3", "--no-pictures", "--certify")
+    assert result.status == 130
+    assert result.err.splitlines()[0] == "note: not certified: the training was interrupted"

@@ -119,6 +119,20 @@ def test_resources_are_what_was_asked_for() -> None:
     assert type(resources_from(np.int32(2), 2**20).threads) is int  # type: ignore[arg-type]
 
 
+@given(st.integers(1, 64), st.integers(LEAST_MEMORY, MOST_MEMORY), st.integers(1, 64))
+def test_shares_together_take_no_more_than_the_whole(threads: int, memory: int, parts: int) -> None:
+    share = Resources(threads, memory).share(parts)
+    assert share.threads >= 1
+    assert share.threads * parts <= max(threads, parts)
+    assert share.memory * parts <= max(memory, LEAST_MEMORY * parts)
+
+
+def test_a_share_of_one_is_the_whole() -> None:
+    assert Resources(5, 10**6).share(1) == Resources(5, 10**6)
+    assert Resources(5, 10**6).share(2) == Resources(2, 500_000)
+    assert Resources(1, 10**5).share(3) == Resources(1, LEAST_MEMORY)
+
+
 def test_defaults_are_the_machines() -> None:
     machine = this_machine()
     assert 1 <= default_threads() <= machine.usable_cores

@@ -25,6 +25,7 @@ from chainrule.experiments import (
 from chainrule.experiments.runner import run_job
 from chainrule.nn import mlp
 from chainrule.population import TrainingConfig
+from chainrule.resources import Resources
 from chainrule.training import train
 
 TEXT = """
@@ -168,6 +169,17 @@ def test_a_job_that_cannot_run_is_missing_and_the_others_go_on() -> None:
     assert len(results.runs) == 4
     assert len(results.missing) == 4
     assert all("none may be empty" in why for why in results.missing.values())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_engine_and_resources_reach_every_job(workers: int) -> None:
+    jobs = make_jobs(work())
+    given = run_jobs(jobs, workers, engine="reference", resources=Resources(1, 2**20))
+    assert theta(given) == theta(run_jobs(jobs, engine="reference"))
+    assert {run.engine for runs in given.runs.values() for run in runs} == {"reference"}
+    refused = run_jobs(jobs, workers, engine="nosuch")
+    assert not refused.runs
+    assert all(why.startswith("unknown engine 'nosuch'") for why in refused.missing.values())
 
 
 def test_nothing_to_do_is_no_error() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from chainrule.errors import ChainruleError, ConfigError, one_line
 from chainrule.population import parse_seeds
+from chainrule.resources import Resources, check_threads, parse_memory, resources_from
 
 MAX_SEEDS = 1_000_000
 MAX_WIDTH = 1_000_000
@@ -18,6 +19,11 @@ NO_LIMIT = 2**62
 
 QUIET = "Print the result only: no progress, notes or details."
 JSON = "Write one JSON document to stdout instead of text."
+ENGINE = "auto (the fastest that can), reference (plain NumPy, the judge), lanes or gemm."
+THREADS = "Threads that compute; no result depends on them \\[default: $CHAINRULE_THREADS, else the usable cores]"
+MEMORY = (
+    "Of the networks in training at a time, as 2GiB \\[default: $CHAINRULE_MEMORY, else a quarter of what there is]"
+)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help=QUIET)]
 Json = Annotated[bool, typer.Option("--json", metavar="", help=JSON)]
@@ -107,6 +113,15 @@ def parse_seed_choice(count: int | None, listed: str | None, default: int) -> tu
         seeds.extend(range(first, last + 1))
     with naming("--seed-list"):
         return parse_seeds(seeds)
+
+
+def parse_resources(threads: int | None, memory: str | None) -> Resources:
+    """Read ``--threads`` and ``--memory``; what is not given comes from the environment, else from the machine."""
+    with naming("--threads"):
+        number = None if threads is None else check_threads(threads)
+    with naming("--memory"):
+        size = None if memory is None else parse_memory(memory)
+    return resources_from(number, size)
 
 
 def parse_path(text: str, option: str) -> Path:

@@ -32,8 +32,14 @@ def show_settings(output: Output, runs: Runs) -> None:
         "batch": "full" if config.batch_size == "full" else f"{config.batch_size}",
         "epochs": f"at most {config.epochs:,}" + "".join(f", {rule}" for rule in config.stopping),
         "seeds": f"{len(seeds)} ({seeds[0]} to {seeds[-1]})" if len(seeds) > 1 else str(seeds[0]),
+        "engine": ", ".join(dict.fromkeys(describe_engine(one) for one in runs)),
     }
     output.detail(pairs(facts))
+
+
+def describe_engine(run: Run) -> str:
+    """Write which engine trained a run, and why that one."""
+    return f"{run.engine}: {run.engine_reason}" if run.engine_reason else run.engine
 
 
 def describe_network(run: Run) -> str:

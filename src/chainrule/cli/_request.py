@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli._options import naming, parse_path, parse_rates, parse_seed_choice
+from chainrule.cli._options import naming, parse_path, parse_rates, parse_resources, parse_seed_choice
 from chainrule.cli._settings import Settings, build_config, build_network, kept_every, printed_every
 from chainrule.cli._success import SuccessRule, check_rule, default_rule, parse_success, with_metric
 from chainrule.cohorts import bind_to_data
@@ -18,6 +18,7 @@ from chainrule.engines import ENGINES
 from chainrule.errors import ConfigError, one_line, unknown_name
 from chainrule.nn import Network
 from chainrule.population import TrainingConfig
+from chainrule.resources import Resources
 
 DEFAULT_SEEDS = 10
 
@@ -31,6 +32,9 @@ class Request(Settings):
     missing: str | None
     data_dir: str | None
     engine: str
+    threads: int | None
+    memory: str | None
+    certify: bool
     seeds: int | None
     seed_list: str | None
     show_seed: int | None
@@ -64,6 +68,10 @@ class Plan:
         What counts as success.
     engine : str
         Name of the engine.
+    resources : Resources
+        Threads and memory that it may take.
+    certify : bool
+        Whether the last run is certified.
     out : Path
         The folder to be written.
     pictures : bool
@@ -80,6 +88,8 @@ class Plan:
     print_every: int
     rule: SuccessRule | None
     engine: str
+    resources: Resources
+    certify: bool
     out: Path
     pictures: bool
 
@@ -100,8 +110,8 @@ def make_plan(request: Request) -> Plan:
     shown = seeds[0] if request.show_seed is None else request.show_seed
     if shown not in seeds:
         raise ConfigError(f"--show-seed: {shown} is not among the seeds trained ({_range(seeds)})")
-    if request.engine not in ("auto", *ENGINES):
-        raise ConfigError(f"--engine: {unknown_name('engine', request.engine, ['auto', *ENGINES])}")
+    check_engine(request.engine)
+    resources = parse_resources(request.threads, request.memory)
     with naming("--success"):
         given = None if request.success is None else parse_success(request.success)
     source = load_source(request.data, request.data_dir, request.target, request.missing)
@@ -127,9 +137,17 @@ def make_plan(request: Request) -> Plan:
         print_every,
         rule,
         request.engine,
+        resources,
+        request.certify,
         out,
         pictures=not request.no_pictures,
     )
+
+
+def check_engine(name: str) -> None:
+    """Refuse an engine that does not exist; whether it can train this is for `choose` to say."""
+    if name not in ("auto", *ENGINES):
+        raise ConfigError(f"--engine: {unknown_name('engine', name, ['auto', *ENGINES])}")
 
 
 def load_source(spec: str, data_dir: str | None, target: str | None = None, missing: str | None = None) -> DataSource:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli._options import JSON, MISSING, QUIET
+from chainrule.cli._options import ENGINE, JSON, MEMORY, MISSING, QUIET, THREADS
 
-_NETWORK, _DATA, _TRAINING, _JUDGING, _OUTPUT = "Network", "Data", "Training", "Seeds and success", "Output"
+_NETWORK, _DATA, _TRAINING, _MACHINE = "Network", "Data", "Training", "Engine and machine"
+_JUDGING, _OUTPUT = "Seeds and success", "Output"
 
 
 def _option(group: str, *names: str, metavar: str = "", text: str) -> Any:
@@ -136,7 +137,13 @@ ClipValue = Annotated[
     float | None, _option(_TRAINING, "--clip-value", metavar="X", text="Largest entry of the gradient, above 0.")
 ]
 Dtype = Annotated[str, _option(_TRAINING, "--dtype", metavar="TYPE", text="float64 or float32.")]
-EngineName = Annotated[str, _option(_TRAINING, "--engine", metavar="NAME", text="auto or reference.")]
+
+EngineName = Annotated[str, _option(_MACHINE, "--engine", metavar="NAME", text=ENGINE)]
+Threads = Annotated[int | None, _option(_MACHINE, "--threads", metavar="N", text=THREADS)]
+Memory = Annotated[str | None, _option(_MACHINE, "--memory", metavar="SIZE", text=MEMORY)]
+Certify = Annotated[
+    bool, _option(_MACHINE, "--certify", text="Train the last network again, alone, and check that nothing differs.")
+]
 
 Seeds = Annotated[
     int | None,

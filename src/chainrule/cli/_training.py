@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from chainrule.certificate import Certificate
 from chainrule.cli._console import Output, clean, count, json_text
 from chainrule.cli._interrupts import OneInterrupt
 from chainrule.cli._live import LiveLines
@@ -30,7 +31,7 @@ from chainrule.report.records import FigureRecord
 from chainrule.runs import Run, Runs
 from chainrule.training import train
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 CLASSES_NOTE = "classes: "
 JSON_ROWS = 1000
 
@@ -112,7 +113,9 @@ class Outcome:
 
 
 def carry_out(plan: Plan, output: Output) -> None:
-    """Train what the plan says, save it, and report; exit status 130 if Ctrl-C ended the training.
+    """Train what the plan says, save it, and report.
+
+    Exit status 130 if Ctrl-C ended the training, 1 if a run was to be certified and its repetition differs.
 
     Everything is saved before the results are printed, so that a reader who closes the pipe loses nothing.
     """
@@ -128,14 +131,30 @@ def carry_out(plan: Plan, output: Output) -> None:
         ctrl_c.deaf = outcome.runs.interrupted
         pictures = write_pictures(outcome.figures(), folder) if plan.pictures else []
         files += [SUMMARY, *(path.name for path in pictures)]
-        output.json(document | {"saved": {"folder": str(folder), "files": files}})
         outcome.show(output)
         show_saved(output, folder, files)
+        certificate = _certify(outcome, output) if plan.certify else None
+        told = {"saved": {"folder": str(folder), "files": files}, "certificate": certificate and asdict(certificate)}
+        output.json(document | told)
         if replaced:
             output.note(f"the run saved in {clean(folder)} before has been replaced; other files there were kept")
         if outcome.runs.interrupted:
             _tell_interrupted(output, outcome, folder)
             raise typer.Exit(INTERRUPTED)
+        if certificate is not None and not certificate.holds:
+            raise typer.Exit(FAILED)
+
+
+def _certify(outcome: Outcome, output: Output) -> Certificate | None:
+    """Train the last network again, alone, and say whether anything differs."""
+    runs = outcome.runs
+    if runs.interrupted:
+        output.note("not certified: the training was interrupted")
+        return None
+    output.note(f"training seed {runs[-1].seed} again, alone")
+    certificate = runs.certify(-1)
+    output.result(f"certificate: {certificate}", "bold" if certificate.holds else "bold red")
+    return certificate
 
 
 def _train(plan: Plan, output: Output) -> Outcome:
@@ -156,6 +175,8 @@ def _train(plan: Plan, output: Output) -> Outcome:
             plan.seeds,
             learning_rates=plan.rates,
             engine=plan.engine,
+            threads=plan.resources.threads,
+            memory=plan.resources.memory,
             progress=heard,
         )
     lines.end()

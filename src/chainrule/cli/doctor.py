@@ -20,8 +20,8 @@ Looks at the processor, the memory, NumPy's and SciPy's BLAS libraries, Numba
 and its compiled kernels, measures a matrix product, and names what costs
 speed, with what to do about it.
 
---warm compiles the kernels of the fast engines for this machine, once; without
-it the first training does, and takes some seconds more.
+--warm compiles the kernels of the fast engines for this machine, once.
+Without it the first training does, and takes some seconds more.
 
 Examples:
 

@@ -9,7 +9,7 @@ import typer
 
 from chainrule.cli._console import Output, clean, count, pairs
 from chainrule.cli._help import Command
-from chainrule.cli._options import MAX_SEEDS, Json, Quiet, naming, parse_path
+from chainrule.cli._options import ENGINE, MAX_SEEDS, MEMORY, THREADS, Json, Quiet, naming, parse_path, parse_resources
 from chainrule.cli._progress import Bar
 from chainrule.errors import ConfigError
 
@@ -63,8 +63,11 @@ def lab(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Processes that train \\[default: one a core]")
+        int | None, typer.Option("--workers", metavar="N", help="Processes that train \\[default: one a thread]")
     ] = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
+    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -72,11 +75,14 @@ def lab(
     folder = parse_path(out, "--out")
     data_dir = None if data is None else parse_path(data, "--data")
     _check_counts(seeds, workers)
+    resources = parse_resources(threads, memory)
     _check_folders(folder, data_dir)
+    from chainrule.cli._request import check_engine
     from chainrule.lab.run import choose_sections, run_lab
 
     with naming("--only"):
         choose_sections(only or ())
+    check_engine(engine)
 
     output = Output(quiet, as_json)
     with Bar(output) as bar:
@@ -87,6 +93,8 @@ def lab(
             only=tuple(only or ()),
             data_dir=data_dir,
             workers=workers,
+            engine=engine,
+            resources=resources,
             progress=lambda done, total, text: bar.update(done / total if total else 0.0, text),
         )
     _tell(output, result)

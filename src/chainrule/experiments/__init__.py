@@ -1,9 +1,10 @@
 """Recipes, grids and the runner that trains them."""
 
 from chainrule.experiments.grid import Cell, Setting, expand, find_cell, make_setting, seeds_of
+from chainrule.experiments.jobs import Job, make_jobs
 from chainrule.experiments.quantities import Quantity, parse_quantity, values_of
 from chainrule.experiments.recipe import load_recipe, parse_recipe
-from chainrule.experiments.runner import Job, Results, RunnerEvent, make_jobs, run_jobs
+from chainrule.experiments.runner import Results, RunnerEvent, run_jobs
 
 __all__ = [
     "Cell",

@@ -1,13 +1,11 @@
 """The runner: trains every distinct setting once, in this process or in several, and survives interruption.
 
-The unit of work is a `Job`: settings that differ only in their learning rate (one population) and some seeds. It is
-plain text and numbers, so it pickles in a few bytes; the worker loads the data itself and keeps them.
+The unit of work is a `chainrule.experiments.jobs.Job`; several processes share the threads and the memory.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import multiprocessing
 import os
 import signal
@@ -20,37 +18,34 @@ from dataclasses import dataclass, field
 
 from chainrule.data import DataSource, load
 from chainrule.errors import ChainruleError, ConfigError, one_line
-from chainrule.experiments.grid import Cell, Setting
+from chainrule.experiments.grid import Cell
+from chainrule.experiments.jobs import Job
 from chainrule.population import Member
+from chainrule.resources import Resources, resources_from
 from chainrule.runs import Run, Runs
 from chainrule.training import train_members
 
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-BIG_NETWORK = 100_000
-"""Networks with more weights than this gain nothing from being stacked: each seed is a job of its own."""
-
 SECONDS_BETWEEN_EVENTS = 0.25
-
-STEP_COST, UNIT_COST, WEIGHT_COST = 2e-4, 3e-8, 8e-10
-"""Seconds per step of a population, and per step, member and sample for each unit and each weight: rough."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """Settings of one cohort (equal but for the learning rate), and the seeds to train each of them from."""
+class Means:
+    """What every job of one process is run with.
 
-    settings: tuple[Setting, ...]
-    seeds: tuple[int, ...]
+    Attributes
+    ----------
+    data_dir : str or None
+        Where to look for data files first.
+    engine : str
+        ``"auto"`` or the name of an engine.
+    resources : Resources or None
+        Threads and memory of the process; None takes the defaults.
+    """
 
-    @property
-    def cost(self) -> float:
-        """Rough seconds on one core."""
-        return job_cost(self)
-
-    @property
-    def members(self) -> int:
-        """How many members it trains."""
-        return len(self.settings) * len(self.seeds)
+    data_dir: str | None = None
+    engine: str = "auto"
+    resources: Resources | None = None
 
 
 @dataclass(frozen=True)
@@ -113,64 +108,13 @@ class Results:
         return chosen if len(chosen) else None
 
 
-def make_jobs(cells: Iterable[tuple[Cell, Sequence[int]]]) -> list[Job]:
-    """Put together the jobs for cells of any number of recipes; each setting and seed appears once.
-
-    Parameters
-    ----------
-    cells : iterable of (Cell, seeds)
-        Cells with equal settings are trained once, from the union of their seeds.
-
-    Returns
-    -------
-    list of Job
-        Longest first, so that no worker starts a long job last.
-    """
-    wanted: dict[Setting, set[int]] = {}
-    for cell, seeds in cells:
-        if seeds:
-            wanted.setdefault(cell.setting, set()).update(seeds)
-    cohorts: dict[tuple[str, tuple[int, ...]], list[Setting]] = {}
-    for setting, chosen in wanted.items():
-        cohorts.setdefault((setting.cohort_key, tuple(sorted(chosen))), []).append(setting)
-    jobs = []
-    for (_, seeds), settings in cohorts.items():
-        if _weights(settings[0]) > BIG_NETWORK:
-            jobs += [Job((setting,), (seed,)) for setting in settings for seed in seeds]
-        else:
-            jobs.append(Job(tuple(settings), seeds))
-    return sorted(jobs, key=job_cost, reverse=True)
-
-
-@functools.lru_cache(maxsize=4096)
-def _shape(setting: Setting) -> tuple[int, int, int, float]:
-    """Return a rough (samples per step, units, weights, steps) of a setting, without reading its data."""
-    source = load(setting.source)
-    n = int(getattr(source, "n", None) or {"mnist": 60_000, "digits": 1_797, "xor": 21}.get(source.name, 100))
-    n_in, n_out = {"mnist": (784, 10), "digits": (64, 10)}.get(source.name, (2, 1))
-    sizes = [n_in] + [units for layer in setting.net.layers if hasattr(layer, "units") for units in [layer.units]]
-    widths = [n_out if size is None else int(size) for size in sizes]
-    weights = sum(a * b + b for a, b in itertools.pairwise(widths))
-    config = setting.config
-    batch = n if config.batch_size == "full" else min(int(config.batch_size), n)
-    return batch, sum(widths[1:]), weights, config.epochs * (n / batch)
-
-
-def _weights(setting: Setting) -> int:
-    return _shape(setting)[2]
-
-
-def job_cost(job: Job) -> float:
-    """Estimate a job's seconds: steps times (overhead + work per step); only their order matters."""
-    samples, units, weights, steps = _shape(job.settings[0])
-    return steps * (STEP_COST + (UNIT_COST * units + WEIGHT_COST * weights) * samples * job.members)
-
-
 def run_jobs(
     jobs: Sequence[Job],
     workers: int = 1,
     progress: Callable[[RunnerEvent], None] | None = None,
     data_dir: str | None = None,
+    engine: str = "auto",
+    resources: Resources | None = None,
 ) -> Results:
     """Run jobs and gather their runs.
 
@@ -184,6 +128,10 @@ def run_jobs(
         Gets a `RunnerEvent` at the start, after each job, and a few times a second.
     data_dir : str, optional
         Where to look for data files first.
+    engine : str
+        ``"auto"`` or the name of an engine.
+    resources : Resources, optional
+        Threads and memory of all processes together; by default those of `resources_from`.
 
     Returns
     -------
@@ -198,13 +146,14 @@ def run_jobs(
     """
     if not isinstance(workers, int) or workers < 1:
         raise ConfigError(f"workers must be a whole number of at least 1, got {one_line(repr(workers))}")
+    processes = max(min(workers, len(jobs)), 1)
+    means = Means(data_dir, engine, (resources or resources_from()).share(processes))
     gather = _Gather(jobs, progress)
     gather.tell()
-    processes = min(workers, len(jobs))
     if processes > 1:
-        _run_in_processes(jobs, processes, gather, data_dir)
+        _run_in_processes(jobs, processes, gather, means)
     else:
-        _run_here(jobs, gather, data_dir)
+        _run_here(jobs, gather, means)
     return gather.finish()
 
 
@@ -279,16 +228,24 @@ class Outcome:
     interrupted: bool = False
 
 
-def run_job(job: Job, data_dir: str | None = None, hear: Callable[[float], None] | None = None) -> Outcome:
+def run_job(job: Job, means: Means = Means(), hear: Callable[[float], None] | None = None) -> Outcome:
     """Run one job; settings that turn out impossible and data that cannot be read become the outcome's reason.
 
     `hear` is told the share of the job that is done.
     """
     started = time.perf_counter()
     try:
-        source = _source(job.settings[0].source, data_dir)
+        source = _source(job.settings[0].source, means.data_dir)
         members = [Member(setting.net, setting.config, seed) for setting in job.settings for seed in job.seeds]
-        runs = train_members(members, source, progress=None if hear is None else lambda event: hear(event.fraction))
+        taken = means.resources or resources_from()
+        runs = train_members(
+            members,
+            source,
+            engine=means.engine,
+            threads=taken.threads,
+            memory=taken.memory,
+            progress=None if hear is None else lambda event: hear(event.fraction),
+        )
     except ChainruleError as error:
         return Outcome({}, time.perf_counter() - started, str(error))
     if runs.interrupted:
@@ -304,14 +261,14 @@ def _source(spec: str, data_dir: str | None) -> DataSource:
     return load(spec, data_dir)
 
 
-def _run_here(jobs: Sequence[Job], gather: _Gather, data_dir: str | None) -> None:
+def _run_here(jobs: Sequence[Job], gather: _Gather, means: Means) -> None:
     """Run all jobs in this process, one BLAS thread (small matrices only lose by more)."""
     from threadpoolctl import threadpool_limits
 
     try:
         with threadpool_limits(1):
             for job in jobs:
-                outcome = run_job(job, data_dir, functools.partial(gather.hear, job))
+                outcome = run_job(job, means, functools.partial(gather.hear, job))
                 if outcome.interrupted:  # the engine turns Ctrl-C into unfinished runs; those are no results
                     raise KeyboardInterrupt
                 gather.take(job, outcome)
@@ -319,7 +276,7 @@ def _run_here(jobs: Sequence[Job], gather: _Gather, data_dir: str | None) -> Non
         gather.give_up("interrupted", interrupted=True)
 
 
-def _run_in_processes(jobs: Sequence[Job], workers: int, gather: _Gather, data_dir: str | None) -> None:
+def _run_in_processes(jobs: Sequence[Job], workers: int, gather: _Gather, means: Means) -> None:
     """Run jobs in spawned processes. Ctrl-C goes to this process only: it ends the workers."""
     strangers = {child.pid for child in multiprocessing.active_children()}
     context = multiprocessing.get_context("spawn")
@@ -327,7 +284,7 @@ def _run_in_processes(jobs: Sequence[Job], workers: int, gather: _Gather, data_d
     with _one_blas_thread():
         pool = ProcessPoolExecutor(workers, context, _start_worker, (shares,))
         try:
-            futures = {pool.submit(_run_and_tell, k, job, data_dir): job for k, job in enumerate(jobs)}
+            futures = {pool.submit(_run_and_tell, k, job, means): job for k, job in enumerate(jobs)}
             waiting = set(futures)
             while waiting:
                 done, waiting = wait(waiting, SECONDS_BETWEEN_EVENTS, FIRST_COMPLETED)
@@ -383,6 +340,6 @@ def _start_worker(shares: MutableSequence[float]) -> None:
     threadpool_limits(1)
 
 
-def _run_and_tell(place: int, job: Job, data_dir: str | None) -> Outcome:
+def _run_and_tell(place: int, job: Job, means: Means) -> Outcome:
     """Run a job in a worker and let the parent see how far it is."""
-    return run_job(job, data_dir, functools.partial(_shares.__setitem__, place))
+    return run_job(job, means, functools.partial(_shares.__setitem__, place))

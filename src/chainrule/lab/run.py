@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from chainrule.errors import ChainruleError, ConfigError, unknown_name
 from chainrule.experiments import RunnerEvent, make_jobs, run_jobs
-from chainrule.experiments.runner import job_cost
+from chainrule.experiments.jobs import job_cost
 from chainrule.files import check_folder
 from chainrule.lab.context import LabContext
 from chainrule.lab.plan import SECTIONS, LabSection
@@ -25,6 +24,7 @@ from chainrule.report.records import (
     TextRecord,
     VerdictRecord,
 )
+from chainrule.resources import Resources, resources_from
 
 Progress = Callable[[float, float, str], None]
 """Called with (done, total, what is going on)."""
@@ -69,6 +69,8 @@ def run_lab(
     data_dir: Path | str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    engine: str = "auto",
+    resources: Resources | None = None,
 ) -> LabResult:
     """Train, analyse and write the report.
 
@@ -85,9 +87,13 @@ def run_lab(
     data_dir : path, optional
         Where to look for data files first.
     workers : int, optional
-        Processes; by default one per usable core.
+        Processes; by default one per thread. They share threads and memory.
     progress : callable, optional
         Hears (done, total, text).
+    engine : str
+        ``"auto"`` or the name of an engine.
+    resources : Resources, optional
+        Threads and memory of all processes together; by default those of `resources_from`.
 
     Returns
     -------
@@ -103,6 +109,7 @@ def run_lab(
     chosen = choose_sections(only)
     if seeds is not None and seeds < 1:
         raise ConfigError(f"seeds must be at least 1, got {seeds}")
+    resources = resources or resources_from()
     folder = Path(out)
     check_folder(folder)
     context = LabContext(quick=quick, seeds=seeds, data_dir=None if data_dir is None else Path(data_dir))
@@ -111,7 +118,7 @@ def run_lab(
     jobs.sort(key=job_cost)  # shortest first: what a Ctrl-C leaves is then most of the report
     heard = None if progress is None else _tell_jobs(progress)
     where = None if data_dir is None else str(data_dir)
-    context.results = run_jobs(jobs, workers or usable_cores(), heard, where)
+    context.results = run_jobs(jobs, workers or resources.threads, heard, where, engine, resources)
     if progress is not None:
         progress(0.99, 1.0, "drawing the report")
     report = build_report(context, chosen)
@@ -152,11 +159,6 @@ def choose_sections(only: Sequence[str]) -> list[LabSection]:
         if name not in known:
             raise ConfigError(unknown_name("section", name, known))
     return [section for section in SECTIONS if not only or section.id in only]
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _tell_jobs(progress: Progress) -> Callable[[RunnerEvent], None]:
