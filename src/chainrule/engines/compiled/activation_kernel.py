@@ -7,7 +7,7 @@ it with the loss.
 
 from __future__ import annotations
 
-from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.cache import called, inlined
 from chainrule.engines.compiled.codes import ELU, GELU, LEAKY_RELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
 from chainrule.engines.compiled.functions import (
     exp_down,
@@ -31,7 +31,7 @@ from chainrule.engines.compiled.simd import (
 )
 
 
-@inlined
+@called
 def activate(code: int, number: float, A: Pointer, S: Pointer, start: int, stop: int) -> None:
     """Replace Z in A[start:stop] by f(Z), and write f'(Z) to S[start:stop].
 

@@ -183,3 +183,26 @@ def make_tracking(
         ratio_sum=np.zeros(V),
         ratio_previous=np.full(V, np.nan),
     )
+
+
+def take_tracking(sources: Sequence[tuple[Tracking, int]]) -> Tracking:
+    """Return the tracking of members taken from several blocks that are at the same epoch.
+
+    The rows that those blocks kept must have been fetched before: the new tracking has none.
+    """
+    first = sources[0][0]
+
+    def columns(name: str) -> np.ndarray[Any, Any]:
+        return np.ascontiguousarray(np.stack([getattr(t, name)[..., k] for t, k in sources], axis=-1))
+
+    taken = {name: columns(name) for name in PER_MEMBER}
+    copied = {name: getattr(first, name).copy() for name in Tracking._fields if name not in PER_MEMBER}
+    copied["n_rows"][0] = copied["n_windows"][0] = 0
+    return Tracking(**taken, **copied)
+
+
+PER_MEMBER = (
+    "status", "ended", "values", "rate", "running", "total", "sound", "improved", "threshold", "times", "hits", "best",
+    "rows", "last_row", "window_sum", "window_rows", "ratio_sum", "ratio_previous",
+)  # fmt: skip
+"""Fields of a tracking whose last axis is the members of the block."""

@@ -96,6 +96,12 @@ def inlined(function: F) -> F:
     return made
 
 
+def called(function: F) -> F:
+    """Compile a helper that kernels call as a function: code that is long, or seldom run, is then compiled once."""
+    made: F = numba.njit(nogil=True, error_model="numpy")(function)
+    return made
+
+
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel on its first call for each type of its arguments, and keep it on disk."""
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)

@@ -52,8 +52,8 @@ MEMORIES = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAGRAD: 1, RMSPROP: 1, ADAM: 2, A
 
 RATE, FADE, FRESH, FADE_SQUARES, FRESH_SQUARES, EPS, DECAY, SCALE, SHIFT = range(9)
 N_HYPER = 9
-"""Rows of the numbers of a step rule: learning rate; beta (or rho, beta1) and 1 - beta; beta2 and 1 - beta2; eps; weight
-decay; and two that are computed in each step: Adam's corrections for its start at zero."""
+"""Rows of the numbers of a step rule: learning rate; beta (or rho, beta1) and 1 - beta; beta2 and 1 - beta2; eps;
+weight decay; and two that are computed in each step: Adam's corrections for its start at zero."""
 
 LOSS, METRIC, VALIDATION_LOSS, VALIDATION_METRIC, LEARNING_RATE, RUNNING_LOSS = range(6)
 N_COLUMNS = 6

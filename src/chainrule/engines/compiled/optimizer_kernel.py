@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.cache import called, inlined
 from chainrule.engines.compiled.codes import (
     ADAGRAD,
     ADAM,
@@ -79,7 +79,7 @@ def prepare_step(code: int, members: int, hyper: Pointer, powers: Floats, base: 
             store(hyper, row * width, splat(hyper, load_scalar(hyper, row * width)))
 
 
-@inlined
+@called
 def apply_step(
     code: int,
     theta: Pointer,

@@ -60,6 +60,8 @@ class PointerType(types.Type):
 
 
 def _float(dtype: Any) -> ir.Type:
+    if isinstance(dtype, types.Integer):
+        return ir.IntType(dtype.bitwidth)
     return ir.FloatType() if dtype == types.float32 else ir.DoubleType()
 
 
@@ -90,7 +92,7 @@ def width_tag(lanes: int) -> tuple[int, ...]:
     return (0,) * lanes
 
 
-def _built_in(function: Callable[..., Any]) -> Callable[..., Any]:
+def built_in(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function that writes LLVM code callable from kernels."""
     made: Callable[..., Any] = intrinsic(function)
     return made
@@ -125,7 +127,7 @@ _binary(operator.truediv, "fdiv")
 # -- pointers ----------------------------------------------------------------------------------------------
 
 
-@_built_in
+@built_in
 def pointer(typingctx: Any, array: Any, width: Any) -> Any:
     """Return a pointer to the first float of a contiguous array; the array must outlive it."""
     result = PointerType(array.dtype, len(width))
@@ -136,7 +138,7 @@ def pointer(typingctx: Any, array: Any, width: Any) -> Any:
     return signature(result, array, width), codegen
 
 
-@_built_in
+@built_in
 def offset(typingctx: Any, p: Any, i: Any) -> Any:
     """Return the pointer moved on by `i` floats."""
 
@@ -146,7 +148,7 @@ def offset(typingctx: Any, p: Any, i: Any) -> Any:
     return signature(p, p, types.intp), codegen
 
 
-@_built_in
+@built_in
 def lanes_of(typingctx: Any, p: Any) -> Any:
     """Return the number of lanes of a pointer or a vector, a constant of its type."""
     lanes = p.lanes
@@ -161,7 +163,7 @@ def _size(dtype: Any) -> int:
     return 4 if dtype == types.float32 else 8
 
 
-@_built_in
+@built_in
 def load(typingctx: Any, p: Any, i: Any) -> Any:
     """Return the vector of the floats from p[i] on."""
     vector = VectorType(p.dtype, p.lanes)
@@ -174,7 +176,7 @@ def load(typingctx: Any, p: Any, i: Any) -> Any:
     return signature(vector, p, types.intp), codegen
 
 
-@_built_in
+@built_in
 def store(typingctx: Any, p: Any, i: Any, v: Any) -> Any:
     """Write a vector to the floats from p[i] on."""
 
@@ -187,7 +189,7 @@ def store(typingctx: Any, p: Any, i: Any, v: Any) -> Any:
     return signature(types.void, p, types.intp, v), codegen
 
 
-@_built_in
+@built_in
 def load_scalar(typingctx: Any, p: Any, i: Any) -> Any:
     """Return the float p[i]."""
 
@@ -197,7 +199,7 @@ def load_scalar(typingctx: Any, p: Any, i: Any) -> Any:
     return signature(p.dtype, p, types.intp), codegen
 
 
-@_built_in
+@built_in
 def store_scalar(typingctx: Any, p: Any, i: Any, value: Any) -> Any:
     """Write the float p[i]; another float type is converted."""
 
@@ -206,6 +208,41 @@ def store_scalar(typingctx: Any, p: Any, i: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return signature(types.void, p, types.intp, p.dtype), codegen
+
+
+@infer_global(operator.getitem)
+class _PointerGet(AbstractTemplate):
+    """p[i] is `load_scalar`: small tables of sizes and places read like arrays, but cost no reference counts."""
+
+    def generic(self, args: Any, kws: Any) -> Any:
+        if isinstance(args[0], PointerType) and isinstance(args[1], types.Integer):
+            return signature(args[0].dtype, args[0], types.intp)
+        return None
+
+
+def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.load(builder.gep(args[0], [args[1]]))
+
+
+lower_builtin(operator.getitem, PointerType, types.Integer)(_get)
+
+
+@infer_global(operator.setitem)
+class _PointerSet(AbstractTemplate):
+    """p[i] = x is `store_scalar`."""
+
+    def generic(self, args: Any, kws: Any) -> Any:
+        if isinstance(args[0], PointerType) and isinstance(args[1], types.Integer):
+            return signature(types.none, args[0], types.intp, args[0].dtype)
+        return None
+
+
+def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    builder.store(args[2], builder.gep(args[0], [args[1]]))
+    return context.get_dummy_value()
+
+
+lower_builtin(operator.setitem, PointerType, types.Integer, types.Any)(_set)
 
 
 # -- making vectors ----------------------------------------------------------------------------------------
@@ -218,7 +255,7 @@ def _spread(builder: Any, scalar: Any, llvm: ir.VectorType) -> Any:
     return builder.shuffle_vector(first, ir.Constant(llvm, ir.Undefined), ir.Constant(lanes, [0] * llvm.count))
 
 
-@_built_in
+@built_in
 def splat(typingctx: Any, like: Any, value: Any) -> Any:
     """Return a vector with `value` in all lanes, of the type of `like` (a vector or a pointer)."""
     vector = VectorType(like.dtype, like.lanes)
@@ -229,7 +266,7 @@ def splat(typingctx: Any, like: Any, value: Any) -> Any:
     return signature(vector, like, like.dtype), codegen
 
 
-@_built_in
+@built_in
 def splat_at(typingctx: Any, p: Any, i: Any) -> Any:
     """Return a vector with p[i] in all lanes."""
     vector = VectorType(p.dtype, p.lanes)
@@ -241,7 +278,7 @@ def splat_at(typingctx: Any, p: Any, i: Any) -> Any:
     return signature(vector, p, types.intp), codegen
 
 
-@_built_in
+@built_in
 def lane(typingctx: Any, v: Any, i: Any) -> Any:
     """Return one lane of a vector as a float."""
 
@@ -251,7 +288,7 @@ def lane(typingctx: Any, v: Any, i: Any) -> Any:
     return signature(v.dtype, v, types.intp), codegen
 
 
-@_built_in
+@built_in
 def put_lane(typingctx: Any, v: Any, i: Any, value: Any) -> Any:
     """Return the vector with one lane replaced."""
 
@@ -285,7 +322,7 @@ def _elementwise(name: str, arguments: int) -> Callable[..., Any]:
         return signature(a, a, a, a), codegen
 
     choices: dict[int, Callable[..., Any]] = {1: one, 2: two, 3: three}
-    return _built_in(choices[arguments])
+    return built_in(choices[arguments])
 
 
 fma = _elementwise("fma", 3)
@@ -305,14 +342,14 @@ def _nan_passing(order: str) -> Callable[..., Any]:
 
         return signature(a, a, a), codegen
 
-    return _built_in(generate)
+    return built_in(generate)
 
 
 minimum = _nan_passing("<")
 maximum = _nan_passing(">")
 
 
-@_built_in
+@built_in
 def greater(typingctx: Any, a: Any, b: Any) -> Any:
     """Return where a > b; false for NaN."""
     mask = MaskType(a.lanes)
@@ -323,7 +360,7 @@ def greater(typingctx: Any, a: Any, b: Any) -> Any:
     return signature(mask, a, a), codegen
 
 
-@_built_in
+@built_in
 def at_least(typingctx: Any, a: Any, b: Any) -> Any:
     """Return where a >= b; false for NaN."""
     mask = MaskType(a.lanes)
@@ -334,7 +371,7 @@ def at_least(typingctx: Any, a: Any, b: Any) -> Any:
     return signature(mask, a, a), codegen
 
 
-@_built_in
+@built_in
 def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return a where the mask holds, else b."""
 
@@ -355,7 +392,7 @@ def _bias(dtype: Any) -> int:
     return 127 if dtype == types.float32 else 1023
 
 
-@_built_in
+@built_in
 def fold_exponent(typingctx: Any, n: Any) -> Any:
     """Return 2^n for whole n between the exponents of the smallest and the largest normal float."""
 
@@ -369,7 +406,7 @@ def fold_exponent(typingctx: Any, n: Any) -> Any:
     return signature(n, n), codegen
 
 
-@_built_in
+@built_in
 def split_exponent(typingctx: Any, v: Any) -> Any:
     """Return the exponent n (as floats) of normal positive v = 2^n m, with m in [1, 2)."""
 
@@ -385,7 +422,7 @@ def split_exponent(typingctx: Any, v: Any) -> Any:
 # -- float64 sums of float32 vectors -----------------------------------------------------------------------
 
 
-@_built_in
+@built_in
 def add_to_doubles(typingctx: Any, p: Any, v: Any) -> Any:
     """Add each lane of a vector, as float64, to the float64 numbers from p[0] on."""
 

@@ -1,0 +1,1 @@
+"""The lanes engine: each SIMD lane trains one member."""

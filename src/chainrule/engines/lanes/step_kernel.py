@@ -1,0 +1,252 @@
+"""One step of a block: samples into lanes, forward, loss, backward, and what is done to the gradient before use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.engines.compiled.activation_kernel import activate
+from chainrule.engines.compiled.cache import called, inlined
+from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, BCE_LOGITS, SOFTMAX_CE
+from chainrule.engines.compiled.simd import (
+    Pointer,
+    absolute,
+    copysign,
+    fma,
+    greater,
+    lanes_of,
+    load,
+    load_scalar,
+    maximum,
+    minimum,
+    offset,
+    select,
+    splat,
+    sqrt,
+    store,
+    store_scalar,
+)
+from chainrule.engines.lanes.dense_kernel import affine, back_through, weight_gradient
+from chainrule.engines.lanes.loss_kernel import count_metric, loss_and_delta
+from chainrule.engines.lanes.records import Buffers, Data, Setting, Shape
+
+
+@called
+def fill(setting: Setting, buffers: Buffers, data: Data, order: Any, begin: int, count: int) -> None:
+    """Bring the samples order[begin:begin + count] into the lanes; `order` is (1 or V, n), or (0, 0) for none."""
+    A, Y, w = buffers.A, buffers.Y, buffers.w
+    d, k = data.X.shape[2], data.Y.shape[2]
+    weighted, members, L = data.w.shape[1] > 0, setting.members, lanes_of(buffers.theta)
+    if data.X.shape[0] == 1 and order.shape[0] <= 1:
+        for s in range(count):
+            row = order[0, begin + s] if order.shape[0] else begin + s
+            for i in range(d):
+                store(A, (s * d + i) * L, splat(A, data.X[0, row, i]))
+            for j in range(k):
+                store(Y, (s * k + j) * L, splat(Y, data.Y[0, row, j]))
+            if weighted:
+                store(w, s * L, splat(w, data.w[0, row]))
+        return
+    for m in range(members):
+        own, column = m if data.X.shape[0] > 1 else 0, m if order.shape[0] > 1 else 0
+        for s in range(count):
+            row = order[column, begin + s] if order.shape[0] else begin + s
+            for i in range(d):
+                store_scalar(A, (s * d + i) * L + m, data.X[own, row, i])
+            for j in range(k):
+                store_scalar(Y, (s * k + j) * L + m, data.Y[own, row, j])
+            if weighted:
+                store_scalar(w, s * L + m, data.w[own, row])
+
+
+@called
+def sum_weights(buffers: Buffers, setting: Setting, data: Data, order: Any, begin: int, count: int) -> None:
+    """Set `share` to 1 over what the sum of the samples' losses is divided by, and that divisor into `losses`."""
+    share = buffers.share
+    weighted = data.w.shape[1] > 0
+    for m in range(setting.members):
+        divisor = float(count) if setting.averaged else 1.0
+        if setting.averaged and weighted:
+            own, column = m if data.w.shape[0] > 1 else 0, m if order.shape[0] > 1 else 0
+            divisor = 0.0
+            for s in range(begin, begin + count):
+                row = order[column, s] if order.shape[0] else s
+                divisor += data.w[own, row]
+            if divisor == 0.0:
+                divisor = 1.0
+        buffers.losses[m] = divisor
+        store_scalar(share, m, 1.0 / divisor)
+
+
+@inlined
+def forward(shape: Shape, setting: Setting, buffers: Buffers, samples: int) -> None:
+    """Z and A of every layer, with slopes in the deltas' place; logits stay where loss and activation pair."""
+    L = lanes_of(buffers.theta)
+    theta, A, D = buffers.theta, buffers.A, buffers.D
+    valid = buffers.valid
+    layers = setting.layers
+    for layer in range(layers):
+        n_in, n_out = shape.sizes[layer], shape.sizes[layer + 1]
+        X = offset(A, shape.inputs[layer] * L)
+        Z, S = offset(A, shape.inputs[layer + 1] * L), offset(D, shape.deltas[layer] * L)
+        biased = shape.biases[layer] >= 0
+        b = offset(theta, (shape.biases[layer] if biased else 0) * L)
+        affine(offset(theta, shape.weights[layer] * L), b, biased, X, Z, n_in, n_out, samples)
+        if layer < layers - 1 or not (setting.loss == BCE_LOGITS or setting.loss == SOFTMAX_CE):
+            activate(setting.activations[layer], setting.numbers[layer], Z, S, 0, samples * n_out * L)
+        for j in range(shape.narrow[layer + 1], n_out):  # padding puts out nothing, so its weights stay 0
+            exists = load(valid, (shape.deltas[layer] // shape.chunk + j) * L)
+            for s in range(samples):
+                store(Z, (s * n_out + j) * L, load(Z, (s * n_out + j) * L) * exists)
+
+
+@inlined
+def losses_of(setting: Setting, shape: Shape, buffers: Buffers, weighted: bool, samples: int) -> None:
+    """Add the samples' losses to `sums`, and turn the output layer's slopes into its delta."""
+    L, last = lanes_of(buffers.theta), setting.layers - 1
+    A, D = buffers.A, buffers.D
+    loss_and_delta(
+        setting.loss, setting.loss_number, offset(A, shape.inputs[last + 1] * L), offset(D, shape.deltas[last] * L),
+        buffers.Y, buffers.w, weighted, buffers.share,
+        buffers.sums, shape.sizes[last + 1], samples,
+    )  # fmt: skip
+
+
+@called
+def metric_of(setting: Setting, shape: Shape, buffers: Buffers, samples: int) -> None:
+    """Add the samples' metric to `counts`."""
+    last = setting.layers
+    outputs = offset(buffers.A, shape.inputs[last] * lanes_of(buffers.theta))
+    count_metric(setting.metric, outputs, buffers.Y, buffers.counts, shape.sizes[last], samples)
+
+
+@inlined
+def backward(shape: Shape, setting: Setting, buffers: Buffers, samples: int, fresh: bool) -> None:
+    """Deltas of every layer and the gradient, started anew if `fresh`, else added to."""
+    L = lanes_of(buffers.theta)
+    theta, grad = buffers.theta, buffers.grad
+    A, D = buffers.A, buffers.D
+    for back in range(setting.layers):
+        layer = setting.layers - 1 - back
+        n_in, n_out = shape.sizes[layer], shape.sizes[layer + 1]
+        delta = offset(D, shape.deltas[layer] * L)
+        biased = shape.biases[layer] >= 0
+        g = offset(grad, (shape.biases[layer] if biased else 0) * L)
+        X, G = offset(A, shape.inputs[layer] * L), offset(grad, shape.weights[layer] * L)
+        weight_gradient(X, delta, G, g, biased, n_in, n_out, samples, fresh)
+        if layer > 0:
+            W, below = offset(theta, shape.weights[layer] * L), offset(D, shape.deltas[layer - 1] * L)
+            back_through(W, delta, below, n_in, n_out, samples)
+
+
+@called
+def add_penalties(shape: Shape, setting: Setting, buffers: Buffers) -> None:
+    """Add l1 sign(w) + l2 w to the gradient, and l1 sum |w| + l2 / 2 sum w^2 to the step losses."""
+    L = lanes_of(buffers.theta)
+    theta, grad, penalty = buffers.theta, buffers.grad, buffers.penalty
+    for layer in range(setting.layers):
+        l1, l2 = load(penalty, 2 * layer * L), load(penalty, (2 * layer + 1) * L)
+        sizes, squares, zero, one = splat(l1, 0.0), splat(l1, 0.0), splat(l1, 0.0), splat(l1, 1.0)
+        for p in range(shape.weights[layer], shape.weights[layer] + shape.sizes[layer] * shape.sizes[layer + 1]):
+            w = load(theta, p * L)
+            sizes, squares = sizes + absolute(w), fma(w, w, squares)
+            sign = select(greater(absolute(w), zero), copysign(one, w), w)
+            store(grad, p * L, load(grad, p * L) + fma(l1, sign, l2 * w))
+        total = l1 * sizes + splat(l2, 0.5) * l2 * squares
+        spare = buffers.check
+        store(spare, 0, total)
+        for m in range(setting.members):
+            buffers.losses[m] += load_scalar(spare, m)
+
+
+@called
+def clip_values(shape: Shape, buffers: Buffers) -> None:
+    """Cut every component of the gradient; infinities and NaN stay, for the divergence guard to find."""
+    L = lanes_of(buffers.theta)
+    grad, bound = buffers.grad, load(buffers.clip, 0)
+    zero = splat(bound, 0.0)
+    for p in range(shape.n_theta):
+        g = load(grad, p * L)
+        held = maximum(minimum(g, bound), zero - bound)
+        finite = g * zero  # 0, or NaN for infinities and NaN
+        store(grad, p * L, select(greater(splat(g, 1.0), absolute(finite)), held, g))
+
+
+@called
+def clip_norms(shape: Shape, buffers: Buffers) -> None:
+    """Shorten a gradient that is longer than the bound; see `chainrule.optim.clip_by_norm`, also for the scaling."""
+    L = lanes_of(buffers.theta)
+    grad, bound = buffers.grad, load(offset(buffers.clip, L), 0)
+    zero, one = splat(bound, 0.0), splat(bound, 1.0)
+    largest = zero
+    for p in range(shape.n_theta):
+        largest = maximum(largest, absolute(load(grad, p * L)))
+    usable = select(greater(one, absolute(largest * zero)), select(greater(largest, zero), one, zero), zero)
+    scale = select(greater(usable, zero), largest, one)
+    squares = zero
+    for p in range(shape.n_theta):
+        unit = load(grad, p * L) / scale
+        squares = fma(unit, unit, squares)
+    relative = sqrt(squares)
+    long = select(greater(relative, bound / scale), usable, zero)
+    factor = bound / relative
+    for p in range(shape.n_theta):
+        g = load(grad, p * L)
+        store(grad, p * L, select(greater(long, zero), (g / scale) * factor, g))
+
+
+@called
+def normalise_arrays(shape: Shape, setting: Setting, buffers: Buffers) -> None:
+    """Divide the gradient of each weight matrix and each bias vector by sqrt(sum of squares + eps)."""
+    for layer in range(setting.layers):
+        _normalise(buffers, shape.weights[layer], shape.sizes[layer] * shape.sizes[layer + 1])
+        if shape.biases[layer] >= 0:
+            _normalise(buffers, shape.biases[layer], shape.sizes[layer + 1])
+
+
+@called
+def _normalise(buffers: Buffers, first: int, count: int) -> None:
+    L = lanes_of(buffers.theta)
+    grad, squares = buffers.grad, splat(buffers.grad, 0.0)
+    for p in range(first, first + count):
+        g = load(grad, p * L)
+        squares = fma(g, g, squares)
+    eps = load(buffers.hyper, 5 * L)
+    length = sqrt(squares + eps)
+    for p in range(first, first + count):
+        store(grad, p * L, load(grad, p * L) / length)
+
+
+@inlined
+def ready_gradient(shape: Shape, setting: Setting, buffers: Buffers) -> None:
+    """Penalties, clipping and normalising, where the setting has them."""
+    if setting.penalised:
+        add_penalties(shape, setting, buffers)
+    if setting.clips_value:
+        clip_values(shape, buffers)
+    if setting.clips_norm:
+        clip_norms(shape, buffers)
+    if setting.optimizer == ARRAY_NORMALIZED:
+        normalise_arrays(shape, setting, buffers)
+
+
+@inlined
+def set_losses(setting: Setting, buffers: Buffers) -> None:
+    """Turn `losses`, which holds the divisors, into the losses of the samples in `sums`."""
+    for m in range(setting.members):
+        buffers.losses[m] = buffers.sums[m] / buffers.losses[m]
+
+
+@inlined
+def clear(buffers: Buffers) -> None:
+    """Start new sums."""
+    for m in range(lanes_of(buffers.theta)):
+        buffers.sums[m], buffers.counts[m] = 0.0, 0.0
+
+
+@inlined
+def set_rates(setting: Setting, buffers: Buffers, rates: Any) -> None:
+    """Put the members' learning rates where the step rule looks for them."""
+    hyper: Pointer = buffers.hyper
+    for m in range(setting.members):
+        store_scalar(hyper, m, rates[m])
+        buffers.base[3 * setting.members + m] = rates[m]
