@@ -21,11 +21,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger("chainrule")
 KERNELS: list[Any] = []
+NOT_FOR_PYTHON = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Helpers are called from kernels only: what Python would call need not be compiled."""
+IMPORTS = (b"numba", b"compiled.cache", b"compiled.simd")
+WITHOUT_IMPORTS = ("codes.py", "records.py")
+"""What is compiled stands in sources that name one of these, or only holds constants and types for them; the others are
+the host's, and a change of theirs compiles nothing anew."""
 _told = False
 
 
@@ -35,8 +42,9 @@ def stamp() -> str:
     engines = Path(__file__).parents[1]
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for source in sorted(engines.rglob("*.py")):
-        if source.parent != engines:
-            digest.update(source.read_bytes())
+        text = source.read_bytes()
+        if source.parent != engines and (source.name in WITHOUT_IMPORTS or any(word in text for word in IMPORTS)):
+            digest.update(text)
     return digest.hexdigest()
 
 
@@ -92,19 +100,35 @@ class _Cache(FunctionCache):
 
 def inlined(function: F) -> F:
     """Compile a helper into every kernel that calls it."""
-    made: F = numba.njit(forceinline=True, nogil=True, error_model="numpy")(function)
+    made: F = numba.njit(forceinline=True, nogil=True, error_model="numpy", **NOT_FOR_PYTHON)(function)
     return made
 
 
 def called(function: F) -> F:
     """Compile a helper that kernels call as a function: code that is long, or seldom run, is then compiled once."""
-    made: F = numba.njit(nogil=True, error_model="numpy")(function)
+    made: Any = numba.njit(nogil=True, error_model="numpy", **NOT_FOR_PYTHON)(function)
+    template = made.get_call_template
+
+    def any_value(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        return template(tuple(types.unliteral(kind) for kind in args), kws)
+
+    made.get_call_template = any_value  # or each constant that is passed would be compiled into a function of its own
+    result: F = made
+    return result
+
+
+def merged(function: F) -> F:
+    """Write a helper into its caller before anything is compiled: for code that calls much and computes little itself.
+
+    Numba compiles what a function calls once more with each function around it; so few of them should be real.
+    """
+    made: F = numba.njit(inline="always", nogil=True, error_model="numpy")(function)
     return made
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel on its first call for each type of its arguments, and keep it on disk."""
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
     KERNELS.append(dispatcher)
     return _Kernel(dispatcher)
 

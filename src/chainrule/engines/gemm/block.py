@@ -1,0 +1,233 @@
+"""A block of the gemm engine: one member, trained by one thread or by several."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from chainrule.engines.compiled.block import Block, Course, Part, Stretch
+from chainrule.engines.compiled.codes import BCE_LOGITS, FADE, MEMORIES, N_HYPER, SGD, SOFTMAX_CE
+from chainrule.engines.compiled.denormals import denormals_flushed
+from chainrule.engines.compiled.plan import Plan
+from chainrule.engines.compiled.simd import width_tag
+from chainrule.engines.compiled.tracking import Tracking
+from chainrule.engines.gemm.fields import make_table
+from chainrule.engines.gemm.gradient_kernel import LENGTHS
+from chainrule.engines.gemm.kernel import train_member
+from chainrule.engines.gemm.layout import make_layers, places_of
+from chainrule.engines.gemm.records import N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
+from chainrule.engines.gemm.samples import make_data, no_data
+from chainrule.engines.gemm.threads import GATE_SIZE
+from chainrule.engines.lanes.block import aligned
+from chainrule.nn import Array
+
+LANES = {4: 16, 8: 8}
+"""Floats of a vector by their bytes: one register of 512 bits."""
+CHUNK = 64
+"""Samples that pass through the layers at a time, at most."""
+
+
+class GemmBlock(Block):
+    """One member whose units are the lanes of vectors.
+
+    Parameters
+    ----------
+    plan, place, theta, rate
+        The member's plan, its place in the session, its flat weights (P,), its base learning rate.
+    course : Course
+        How it is trained.
+    train, validation : Part
+        Its samples; `validation` may be None.
+    tracking : Tracking
+        For one member.
+    threads : int
+        How many threads may train it; narrow networks take one. The result has the same bits.
+    sparse : bool, optional
+        Whether inputs are read from lists of those that are not zero; None lets their zeros decide.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        place: int,
+        theta: Array,
+        rate: float,
+        course: Course,
+        train: Part,
+        validation: Part | None,
+        tracking: Tracking,
+        threads: int = 1,
+        sparse: bool | None = None,
+    ) -> None:
+        self.plans, self.places, self.course, self.tracking = [plan], [place], course, tracking
+        self.epoch = 0
+        self.dtype = train.X.dtype
+        self.width = width_tag(LANES[self.dtype.itemsize])
+        self.threads = threads
+        chunk = min(CHUNK, max(train.n, 0 if validation is None else validation.n))
+        self.setting = _make_setting(plan, course, self.threads, chunk)
+        self.layers = make_layers(plan, len(self.width), self.threads, chunk)
+        self.index = places_of(plan, self.layers)
+        self.data = make_data(train, sparse)
+        self.validation = no_data(self.data) if validation is None else make_data(validation, sparse)
+        self.buffers = self._make_buffers(plan)
+        self.own_order = np.arange(max(self.data.n, self.validation.n), dtype=np.int32)
+        watched = Watched(*tracking, 1, len(plan.rules))
+        self.table = make_table(self.setting, self.layers, self.buffers, self.data, self.validation, watched)
+        self.base = np.array([[plan.hyper[0]], [plan.hyper[2]], [plan.hyper[4]], [0.0]])
+        self.powers = np.ones((2, 1))
+        self.buffers.theta[self.index] = theta
+        if plan.keeps_best:
+            self.buffers.best[:] = self.buffers.theta
+
+    def advance(self, stretch: Stretch, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        """Train a stretch; see `Block.advance`."""
+        epochs = [0] * self.threads
+        orders = self.own_order if stretch.orders is None else np.ascontiguousarray(stretch.orders[:, 0])
+        stage = Stage(orders, self.own_order, cancel, stretch.orders is None)
+        table = np.concatenate([self.table, make_table(stage)])
+        floats = self.buffers.zeros
+
+        def work(thread: int) -> None:
+            with denormals_flushed():
+                epochs[thread] = train_member(
+                    table,
+                    stretch.rates,
+                    self.powers,
+                    self.base,
+                    floats,
+                    stretch.first,
+                    stretch.stop,
+                    thread,
+                    self.width,
+                )
+
+        if self.threads == 1:
+            work(0)
+        else:
+            side_by_side(work, self.threads, cancel)
+        self.epoch = epochs[0]
+
+    def theta(self, k: int) -> Array:
+        """Return the member's flat weights."""
+        taken: Array = self.buffers.theta[self.index]
+        return taken
+
+    def best(self, k: int) -> Array:
+        """Return the member's weights at its best epoch."""
+        taken: Array = self.buffers.best[self.index]
+        return taken
+
+    def _make_buffers(self, plan: Plan) -> Buffers:
+        L, dtype, layers, setting = len(self.width), self.dtype, self.layers, self.setting
+        d, chunk = plan.sizes[0], setting.chunk
+        strides = -(-np.array(plan.sizes[1:]) // L) * L
+        n_theta = int(layers.shares[-1])
+        memories = MEMORIES[plan.optimizer]
+        lists = d * chunk if self.data.sparse or self.validation.sparse else 0
+        hyper = aligned(N_HYPER * L, dtype).reshape(N_HYPER, L)
+        hyper[FADE : FADE + 6] = np.array(plan.hyper)[:, None]
+        real = aligned(L, dtype)
+        real[: (plan.sizes[-1] - 1) % L + 1] = 1
+
+        def floats(count: int) -> Array:
+            return aligned(max(count, L), dtype)
+
+        ones = floats(L)
+        ones[:] = 1
+        return Buffers(
+            theta=floats(n_theta),
+            grad=floats(0 if setting.fused else n_theta),
+            one=floats(n_theta if memories > 0 else 0),
+            two=floats(n_theta if memories > 1 else 0),
+            best=floats(n_theta if plan.keeps_best else 0),
+            A=floats(chunk * int(strides.sum())),
+            S=floats(chunk * int(strides.sum())),
+            X=floats(chunk * d + L),
+            turned=floats(int((strides[1:] * strides[:-1]).sum())),
+            hyper=hyper.ravel(),
+            down=floats(L),
+            share=floats(L),
+            ones=ones,
+            zeros=floats(int(strides.max())),
+            real=real,
+            spare=floats((1 + setting.threads) * L),
+            scales=floats((LENGTHS + 2 * setting.layers) * L),
+            sums=np.zeros(N_SUMS),
+            decisions=np.zeros(N_DECISIONS, dtype=np.int64),
+            gate=np.zeros(GATE_SIZE, dtype=np.int64),
+            finite=np.ones(1, dtype=np.int64),
+            losses=np.zeros(1),
+            listed=np.zeros(d + 2 if lists else 1, dtype=np.int32),
+            listed_samples=np.zeros(max(lists, 1), dtype=np.int32),
+            listed_values=floats(lists),
+        )
+
+
+def side_by_side(work: Any, threads: int, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+    """Call ``work(0)`` to ``work(threads - 1)`` at the same time, all or none, and wait for their end."""
+    begin, called_off = threading.Event(), False
+    errors: list[BaseException] = []
+
+    def run(thread: int) -> None:
+        begin.wait()
+        if not called_off:
+            try:
+                work(thread)
+            except BaseException as error:
+                errors.append(error)
+
+    workers = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(threads)]
+    started = []
+    try:
+        for worker in workers:
+            worker.start()
+            started.append(worker)
+    except BaseException:
+        called_off = True
+        raise
+    finally:
+        begin.set()
+        _wait_for(started, cancel)
+    if errors:
+        raise errors[0]
+
+
+def _wait_for(workers: list[threading.Thread], cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+    """Wait for all to end; an interrupt asks them to end at the next step, and is handed on."""
+    interrupt = None
+    for worker in workers:
+        while worker.is_alive():
+            try:
+                worker.join()
+            except KeyboardInterrupt as error:
+                cancel[0], interrupt = 1, error
+    if interrupt is not None:
+        raise interrupt
+
+
+def _make_setting(plan: Plan, course: Course, threads: int, chunk: int) -> Setting:
+    penalised = any(plan.l1) or any(plan.l2)
+    plain = plan.optimizer == SGD and not penalised and not plan.clip_value and not plan.clip_norm
+    return Setting(
+        layers=len(plan.activations),
+        threads=threads,
+        loss=plan.loss,
+        loss_number=plan.loss_number,
+        averaged=plan.averaged,
+        metric=plan.metric,
+        optimizer=plan.optimizer,
+        paired=plan.loss in (BCE_LOGITS, SOFTMAX_CE),
+        fused=plain and course.batch <= chunk,
+        penalised=penalised,
+        clip_value=plan.clip_value,
+        clip_norm=plan.clip_norm,
+        keeps_best=plan.keeps_best,
+        epochs=course.epochs,
+        log_every=course.log_every,
+        batch=course.batch,
+        chunk=chunk,
+        full=course.full,
+    )

@@ -1,0 +1,218 @@
+"""The gemm kernel: one member through a stretch of epochs, by one thread or by several that run this side by side.
+
+Epoch numbers count completed epochs, as in the reference engine's session: the weights after e epochs are judged, then
+epoch e is trained. In full batch the forward pass of a step is also the evaluation that is judged, so it is made once.
+
+The first thread leads: it computes losses and decides; the others read its decisions behind the next meeting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.engines.compiled.cache import kernel, merged
+from chainrule.engines.compiled.codes import ACCURACY, LOSS, METRIC, VALIDATION_LOSS
+from chainrule.engines.compiled.optimizer_kernel import apply_step, prepare_step
+from chainrule.engines.compiled.simd import Pointer, lanes_of, load, offset, pointer, store
+from chainrule.engines.compiled.tracking import Watch, after_step, begin_epoch, count_step, end_epoch, judge
+from chainrule.engines.gemm.fields import fields_at
+from chainrule.engines.gemm.gradient_kernel import is_finite, penalty, ready_gradient
+from chainrule.engines.gemm.records import (
+    CANCELLED,
+    COUNTS,
+    DIVISOR,
+    GOES_ON,
+    LOSSES,
+    MOVES,
+    N_SIZES,
+    UNITS,
+    Buffers,
+    Data,
+    Layers,
+    Setting,
+    Stage,
+    Watched,
+)
+from chainrule.engines.gemm.step_kernel import (
+    backward,
+    chunk_losses,
+    forward,
+    gather_inputs,
+    inputs_of,
+    list_chunk,
+    set_divisor,
+    set_rate,
+)
+from chainrule.engines.gemm.threads import meet
+
+LAYERS = len(Setting._fields)
+BUFFERS = LAYERS + len(Layers._fields)
+TRAIN = BUFFERS + len(Buffers._fields)
+VALIDATION = TRAIN + len(Data._fields)
+WATCHED = VALIDATION + len(Data._fields)
+STAGE = WATCHED + len(Watched._fields)
+"""Where the tuples start in the kernel's table; the first is the setting."""
+
+
+@kernel
+def train_member(
+    table: Any, rates: Any, powers: Any, base: Any, floats: Any, first: int, stop: int, thread: int,
+    width: tuple[int, ...],
+) -> int:  # fmt: skip
+    """Train from epoch `first` up to `stop` and return the number of completed epochs.
+
+    `table` holds the tuples above (see `fields.make_table`), `rates` (E or 1, 1) the learning rates, `powers` and
+    `base` are for `optimizer_kernel.prepare_step`, `floats` is any array of the training dtype, and `width` the tag of
+    the vectors (see `simd.width_tag`).
+    """
+    like = pointer(floats, width)
+    setting, layers = fields_at(table, 0, Setting, like), fields_at(table, LAYERS, Layers, like)
+    b, t, stage = (
+        fields_at(table, BUFFERS, Buffers, like),
+        fields_at(table, WATCHED, Watched, like),
+        fields_at(table, STAGE, Stage, like),
+    )
+    samples, held_out = fields_at(table, TRAIN, Data, like), fields_at(table, VALIDATION, Data, like)
+    threads, lead, ascending, cancel = setting.threads, thread == 0, stage.ascending, stage.cancel
+    epoch = first
+    while epoch < stop:
+        last = epoch == setting.epochs
+        kept = last or epoch % setting.log_every == 0
+        judged = kept or t.rules > 0
+        if judged:
+            if held_out.n > 0:
+                batch(setting, layers, b, held_out, ascending, 0, held_out.n, True, True, False, thread)
+                if lead:
+                    _set_values(setting, layers, b, t, VALIDATION_LOSS, held_out.n)
+        if setting.full or judged:
+            batch(setting, layers, b, samples, ascending, 0, samples.n, True, judged, setting.full and not last, thread)
+        if judged:
+            if lead:
+                _set_values(setting, layers, b, t, LOSS, samples.n)
+                b.decisions[GOES_ON] = judge(t, epoch, kept, last)
+                if setting.keeps_best and t.improved[0]:
+                    _keep_best(layers, b, setting.threads)
+            meet(b.gate, threads)
+            if last or b.decisions[GOES_ON] == 0:
+                return epoch
+        if lead:
+            begin_epoch(t, rates, epoch - first if rates.shape[0] > 1 else 0)
+            set_rate(b, t.rate[0])
+        if setting.full:
+            _step(setting, layers, b, samples, ascending, 0, samples.n, True, t, powers, base, cancel, thread)
+        else:
+            order = ascending if stage.in_order else offset(stage.orders, (epoch - first) * samples.n)
+            _minibatches(setting, layers, b, samples, order, stage.in_order, t, powers, base, cancel, thread)
+            if b.decisions[CANCELLED]:
+                return epoch
+        if lead:
+            b.finite[0] = is_finite(setting, layers, b)
+            b.decisions[GOES_ON] = end_epoch(t, epoch, b.finite)
+        epoch += 1
+        meet(b.gate, threads)
+        if b.decisions[GOES_ON] == 0 or b.decisions[CANCELLED]:
+            return epoch
+    return epoch
+
+
+@merged
+def _minibatches(
+    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, in_order: bool, t: Watch, powers: Any,
+    base: Any, cancel: Pointer, thread: int,
+) -> None:  # fmt: skip
+    """Train an epoch of minibatches, or to the end of a step behind which it is cancelled."""
+    begin = 0
+    while begin < data.n:
+        count = min(setting.batch, data.n - begin)
+        batch(setting, layers, b, data, order, begin, count, in_order, False, True, thread)
+        _step(setting, layers, b, data, order, begin, count, in_order, t, powers, base, cancel, thread)
+        begin += count
+        if b.decisions[CANCELLED]:
+            return
+
+
+@merged
+def batch(
+    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
+    measured: bool, trained: bool, thread: int,
+) -> None:  # fmt: skip
+    """Pass samples through the network, chunk by chunk: losses, the metric if `measured`, the gradient if `trained`.
+
+    A batch of a single chunk is left without its gradient: `_step` computes that, if the weights are to move at all.
+    """
+    lead, done = thread == 0, 0
+    if lead:
+        set_divisor(setting, b, data, order, begin, count)
+    while done < count:
+        samples, own = min(setting.chunk, count - done), offset(order, begin + done)
+        if not in_order:
+            gather_inputs(setting, layers, b, data, own, samples, thread)
+        X = inputs_of(layers, b, data, begin + done, in_order)
+        forward(setting, layers, b, data, X, own, samples, trained and done == 0, thread)
+        if lead:
+            chunk_losses(setting, layers, b, data, own, samples, measured)
+        if trained and thread == setting.threads - 1:
+            list_chunk(setting, layers, b, data, own, samples)
+        if count > setting.chunk:
+            meet(b.gate, setting.threads)
+            if trained:
+                backward(setting, layers, b, data, X, own, samples, done == 0, thread)
+                meet(b.gate, setting.threads)
+        done += samples
+    if not trained:
+        meet(b.gate, setting.threads)
+
+
+@merged
+def _step(
+    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
+    t: Watch, powers: Any, base: Any, cancel: Pointer, thread: int,
+) -> None:  # fmt: skip
+    """Count the step, and move the weights if its loss is finite."""
+    threads = setting.threads
+    if thread == 0:
+        loss = b.sums[LOSSES] / b.sums[DIVISOR]
+        if setting.penalised:
+            loss += penalty(setting, layers, b)
+        count_step(t, 0, loss)
+        if t.ratio[0] > 0:
+            set_rate(b, t.rate[0])
+        base[3, 0] = t.rate[0]
+        prepare_step(setting.optimizer, 1, b.hyper, powers, base)
+        b.losses[0] = loss
+        after_step(t, b.losses)
+        b.decisions[MOVES], b.decisions[CANCELLED] = t.sound[0], cancel[0]
+    meet(b.gate, threads)
+    if b.decisions[MOVES]:
+        if count <= setting.chunk:  # what `batch` passed through the layers is still there
+            X = inputs_of(layers, b, data, begin, in_order)
+            backward(setting, layers, b, data, X, offset(order, begin), count, True, thread)
+        if not setting.fused:
+            ready_gradient(setting, layers, b, thread)
+            _apply(setting, layers, b, thread)
+    meet(b.gate, threads)
+
+
+@merged
+def _apply(setting: Setting, layers: Layers, b: Buffers, thread: int) -> None:
+    """Take the step rule's step with the thread's own weights."""
+    first, last = layers.shares[thread], layers.shares[thread + 1]
+    memory, other = offset(b.one, first), offset(b.two, first)
+    apply_step(
+        setting.optimizer, offset(b.theta, first), offset(b.grad, first), memory, other, b.hyper, b.ones,
+        offset(b.spare, (1 + thread) * lanes_of(b.spare)), last - first,
+    )  # fmt: skip
+
+
+@merged
+def _set_values(setting: Setting, layers: Layers, b: Buffers, t: Watch, column: int, n: int) -> None:
+    """Put loss and metric where the rules look for them: `column` is LOSS or VALIDATION_LOSS."""
+    outputs = n if setting.metric == ACCURACY else n * layers.sizes[(setting.layers - 1) * N_SIZES + UNITS]
+    t.values[column] = b.sums[LOSSES] / b.sums[DIVISOR]
+    t.values[column + METRIC - LOSS] = b.sums[COUNTS] / outputs
+
+
+@merged
+def _keep_best(layers: Layers, b: Buffers, threads: int) -> None:
+    for p in range(0, layers.shares[threads], lanes_of(b.theta)):
+        store(b.best, p, load(b.theta, p))
