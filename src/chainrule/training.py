@@ -11,7 +11,7 @@ import numpy.typing as npt
 from chainrule.certificate import Certificate, certify_run, check_finished
 from chainrule.cohorts import make_cohorts
 from chainrule.data import Dataset, DataSource, FixedSource, load
-from chainrule.engines import Progress, WholeProgress, choose
+from chainrule.engines import ENGINES, Progress, WholeProgress, choose_all
 from chainrule.errors import ChainruleError, ConfigError, DataError, ShapeError, one_line, show
 from chainrule.nn import Network
 from chainrule.population import Member, TrainingConfig, parse_seeds
@@ -139,13 +139,19 @@ def train_members(
     require(progress is None or callable(progress), f"progress must be callable, got {show(progress)}")
     source = as_source(dataset)
     cohorts = make_cohorts(members, source)
-    engines = [choose(engine, cohort) for _, cohort in cohorts]
+    choices = choose_all(engine, [cohort for _, cohort in cohorts], resources)
     runs: dict[int, Run] = {}
     whole = None if progress is None else WholeProgress(progress, len(members))
     interrupted = False
     try:
-        for (places, cohort), chosen in zip(cohorts, engines, strict=True):
-            trained = chosen.train(cohort, None if whole is None else whole.part(places))
+        for name in dict.fromkeys(choice.engine for choice in choices):
+            own = [number for number, choice in enumerate(choices) if choice.engine == name]
+            places = [place for number in own for place in cohorts[number][0]]
+            trained = ENGINES[name](resources).train_together(
+                [cohorts[number][1] for number in own],
+                None if whole is None else whole.part(places),
+                [choices[number].reason for number in own],
+            )
             runs.update((places[k], run) for k, run in trained.runs.items())
             if trained.interrupted:
                 raise KeyboardInterrupt

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import Run
+from chainrule import Run, Runs, train, train_members
+from chainrule.engines import ENGINES
+from chainrule.errors import ConfigError
 
 Same = Callable[[Run, Run], None]
 
@@ -35,3 +37,25 @@ def _same_run(a: Run, b: Run) -> None:
 def same_run() -> Same:
     """Fail unless two runs are equal in every bit of weights, histories, finals and windows."""
     return _same_run
+
+
+@pytest.fixture(params=list(ENGINES))
+def every_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the test's module train with each engine in turn, unless it names one; the reference does what they cannot."""
+    name: str = request.param
+
+    def forced(function: Callable[..., Runs]) -> Callable[..., Runs]:
+        def call(*args: Any, **settings: Any) -> Runs:
+            try:
+                return function(*args, **({"engine": name} | settings))
+            except ConfigError as error:
+                if "computed by the reference engine only" not in str(error):
+                    raise
+                return function(*args, **({"engine": "reference"} | settings))
+
+        return call
+
+    for function in (train, train_members):
+        if hasattr(request.module, function.__name__):
+            monkeypatch.setattr(request.module, function.__name__, forced(function))
+    return name

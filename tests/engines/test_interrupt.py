@@ -36,7 +36,7 @@ def members() -> list[Member]:
 @pytest.fixture(scope="module")
 def whole() -> dict[Member, Run]:
     """The same members, left in peace."""
-    return dict(zip(members(), train_members(members(), "linear(n=25)"), strict=True))
+    return dict(zip(members(), train_members(members(), "linear(n=25)", engine="reference"), strict=True))
 
 
 def check(runs: Runs, whole: dict[Member, Run]) -> None:
@@ -84,7 +84,7 @@ def test_ctrl_c_while_progress_is_told(
 ) -> None:
     monkeypatch.setattr(reference, "CHUNK_BYTES", chunk_bytes)
     press = PressCtrlC(at)
-    runs = train_members(members(), "linear(n=25)", progress=press)
+    runs = train_members(members(), "linear(n=25)", engine="reference", progress=press)
     check(runs, whole)
     assert press.count == at
     assert (len(runs) == 9) == (chunk_bytes > 1)  # else only those that had started
@@ -99,8 +99,10 @@ def test_an_interrupted_run_is_as_it_was_after_its_last_epoch() -> None:
         if event.epoch == 5 and event.record is not None:
             raise KeyboardInterrupt
 
-    runs = train(NETWORK, "xor", seeds=3, epochs=50, batch_size=4, learning_rate=0.2, progress=press)
-    exact = train(NETWORK, "xor", seeds=3, epochs=5, batch_size=4, learning_rate=0.2)
+    runs = train(
+        NETWORK, "xor", seeds=3, epochs=50, batch_size=4, learning_rate=0.2, progress=press, engine="reference"
+    )
+    exact = train(NETWORK, "xor", seeds=3, epochs=5, batch_size=4, learning_rate=0.2, engine="reference")
     assert runs.interrupted
     for run, other in zip(runs, exact, strict=True):
         assert (run.stop_reason, run.epochs) == ("interrupted", 5)
@@ -116,10 +118,11 @@ def test_an_interrupted_run_with_patience_gives_its_best_weights() -> None:
 
     settings: dict[str, Any] = {"validation": 0.4, "batch_size": 3, "learning_rate": 2.0}
     network = mlp([4], "tanh")
-    run = train(network, "linear(n=30)", stopping=("patience(100)",), progress=press, **settings)[0]
+    run = train(network, "linear(n=30)", stopping=("patience(100)",), progress=press, engine="reference", **settings)[0]
     best = int(np.argmin(run.history["validation_loss"]))
     assert (run.stop_reason, run.epochs, best < 30) == ("interrupted", 30, True)
-    assert run.theta.tobytes() == train(network, "linear(n=30)", epochs=best, **settings)[0].theta.tobytes()
+    exact = train(network, "linear(n=30)", epochs=best, **settings, engine="reference")[0]
+    assert run.theta.tobytes() == exact.theta.tobytes()
 
 
 def test_ctrl_c_in_the_middle_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,9 +135,9 @@ def test_ctrl_c_in_the_middle_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> No
 
     network = mlp([3], "identity", output="identity")
     rates = (0.01, 1e40)
-    runs = train(network, "xor", epochs=9, batch_size=1, learning_rates=rates, progress=press)
+    runs = train(network, "xor", epochs=9, batch_size=1, learning_rates=rates, progress=press, engine="reference")
     assert [run.stop_reason for run in runs] == ["interrupted", "diverged"]
-    runs = train(network, "xor", epochs=9, batch_size=21, learning_rates=rates, progress=press)
+    runs = train(network, "xor", epochs=9, batch_size=21, learning_rates=rates, progress=press, engine="reference")
     assert runs.interrupted
 
 
@@ -144,7 +147,7 @@ def test_ctrl_c_before_anything_started_goes_on_its_way(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Session, "_gather", press)
     with pytest.raises(KeyboardInterrupt):
-        train(NETWORK, "xor", epochs=3)
+        train(NETWORK, "xor", epochs=3, engine="reference")
 
 
 def test_ctrl_c_while_finishing_loses_nothing(whole: dict[Member, Run], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +162,7 @@ def test_ctrl_c_while_finishing_loses_nothing(whole: dict[Member, Run], monkeypa
 
     monkeypatch.setattr(Evaluation, "finals", press_once)
     monkeypatch.setattr(reference, "CHUNK_BYTES", 1)  # one member a chunk: the others do not start
-    runs = train_members(members(), "linear(n=25)")
+    runs = train_members(members(), "linear(n=25)", engine="reference")
     check(runs, whole)
     assert len(runs) == 1
     assert runs[0].stop_reason != "interrupted"
@@ -180,7 +183,7 @@ def test_ctrl_c_while_members_are_taken_out_keeps_their_reason(
         keep(session, staying)
 
     monkeypatch.setattr(Session, "_keep", press_once)
-    runs = train_members(members(), "linear(n=25)")
+    runs = train_members(members(), "linear(n=25)", engine="reference")
     check(runs, whole)
     by_setting = {(run.seed, run.member.config): run.stop_reason for run in runs}
     ended = sorted(outcome.reason for outcome in given.values())
@@ -199,7 +202,7 @@ def test_a_second_ctrl_c_costs_one_chunk_only(whole: dict[Member, Run], monkeypa
 
     monkeypatch.setattr(Evaluation, "finals", press_from_the_third_on)
     monkeypatch.setattr(reference, "CHUNK_BYTES", 1)
-    runs = train_members(members(), "linear(n=25)")
+    runs = train_members(members(), "linear(n=25)", engine="reference")
     check(runs, whole)
     assert len(runs) == 2
 
@@ -230,12 +233,12 @@ def test_ctrl_c_at_any_call_of_the_engine(whole: dict[Member, Run], monkeypatch:
     """Also in the middle of taking members out, keeping a row, or putting runs together."""
     monkeypatch.setattr(reference, "CHUNK_BYTES", 60_000)
     with ctrl_c_at(-1) as calls:
-        train_members(members(), "linear(n=25)")
+        train_members(members(), "linear(n=25)", engine="reference")
     ends = set()
     for number in range(1, calls[0], max(calls[0] // 150, 1)):
         try:
             with ctrl_c_at(number):
-                runs = train_members(members(), "linear(n=25)")
+                runs = train_members(members(), "linear(n=25)", engine="reference")
         except KeyboardInterrupt:
             assert number < calls[0] // 4  # only before the first chunk started
             continue

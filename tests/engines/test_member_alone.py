@@ -15,6 +15,8 @@ from chainrule.engines import reference
 from chainrule.nn import Network
 from chainrule.optim import OPTIMIZERS
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 Same = Callable[[Run, Run], None]
 RATES = (0.03, 0.5, 2.0)
 SCHEDULES = (

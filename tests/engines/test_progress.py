@@ -31,7 +31,7 @@ def told(monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, data: str) -> tuple[
     monkeypatch.setattr(reference, "CHUNK_BYTES", chunk_bytes)
     monkeypatch.setattr(_session, "SECONDS_BETWEEN_EVENTS", 0.0)  # after every step
     events: list[ProgressEvent] = []
-    runs = train_members(members(), data, progress=events.append)
+    runs = train_members(members(), data, engine="reference", progress=events.append)
     return events, list(runs)
 
 
@@ -84,13 +84,13 @@ def test_every_kept_row_is_told_and_no_other() -> None:
         if event.record is not None:
             epochs.append(event.epoch)
 
-    train(mlp([2]), "xor", epochs=10, log_every=4, progress=hear)
+    train(mlp([2]), "xor", epochs=10, log_every=4, progress=hear, engine="reference")
     assert epochs == [0, 4, 8, 10]
 
 
 def test_no_epochs_still_end_at_1() -> None:
     events: list[ProgressEvent] = []
-    train(mlp([2]), "xor", epochs=0, seeds=2, progress=events.append)
+    train(mlp([2]), "xor", epochs=0, seeds=2, progress=events.append, engine="reference")
     assert [event.fraction for event in events] == [0.0, 1.0]
     assert [event.finished for event in events] == [0, 2]
 

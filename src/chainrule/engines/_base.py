@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 
 from chainrule.cohorts import Cohort
 from chainrule.nn import Array
+from chainrule.resources import Resources, resources_from
 from chainrule.runs import Run
 
 
@@ -102,25 +103,69 @@ class Trained:
 
 
 class Engine(ABC):
-    """Trains a cohort.
+    """Trains cohorts.
 
     An engine must
 
-    - return one `Run` per member, and never change the cohort;
-    - give member k the same weights whether it is trained alone or among others, with one thread or several (to
-      the last bit, or within a tolerance that the engine states);
+    - return one `Run` per member, and never change the cohorts;
+    - give member k the same weights whether it is trained alone or among others, with one thread or several, in one
+      chunk or many (to the last bit, or within a tolerance that the engine states);
     - freeze a member that meets a non-finite value, without disturbing its neighbours, and say where and why;
     - end on `KeyboardInterrupt` by returning the members as they are, unfinished ones marked ``interrupted``,
       at whatever moment it comes; only a second one, while the first is being dealt with, may cost members;
     - draw randomness only from `chainrule.random.stream`.
+
+    Parameters
+    ----------
+    resources : Resources, optional
+        Threads and memory it may take; by default those of `resources_from`.
     """
 
     name: ClassVar[str]
+
+    def __init__(self, resources: Resources | None = None) -> None:
+        self.resources = resources_from() if resources is None else resources
 
     @abstractmethod
     def unsupported(self, cohort: Cohort) -> str | None:
         """Return why this engine cannot train the cohort, or None if it can."""
 
     @abstractmethod
+    def member_bytes(self, cohort: Cohort) -> int:
+        """Estimate the bytes that one member takes in training, with the data it sees."""
+
+    @abstractmethod
     def train(self, cohort: Cohort, progress: Progress | None = None) -> Trained:
         """Train all members to their end."""
+
+    def train_together(
+        self, cohorts: Sequence[Cohort], progress: Progress | None = None, reasons: Sequence[str] = ()
+    ) -> Trained:
+        """Train several cohorts to their end, by default one after the other.
+
+        Parameters
+        ----------
+        cohorts : sequence of Cohort
+            What is to be trained.
+        progress : callable, optional
+            Hears of all cohorts as of one whole.
+        reasons : sequence of str, optional
+            For each cohort why this engine trains it, for `Run.engine_reason`.
+
+        Returns
+        -------
+        Trained
+            Runs by the member's place in the concatenation of the cohorts.
+        """
+        whole = None if progress is None else WholeProgress(progress, sum(map(len, cohorts)))
+        runs: dict[int, Run] = {}
+        start = 0
+        for number, cohort in enumerate(cohorts):
+            places = range(start, start + len(cohort))
+            trained = self.train(cohort, None if whole is None else whole.part(places))
+            reason = reasons[number] if reasons else ""
+            runs |= {places[k]: replace(run, engine_reason=reason) for k, run in trained.runs.items()}
+            if trained.interrupted:
+                return Trained(runs, interrupted=True)
+            start += len(cohort)
+        return Trained(runs)

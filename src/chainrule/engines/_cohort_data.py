@@ -81,14 +81,14 @@ def gather(cohort: Cohort, part: str) -> Samples | None:
     class_weight = cohort.config.class_weight if part == "train" else None
     distinct = {id(dataset): dataset for dataset in present}
     if len(distinct) == 1:
-        return Samples(*_arrays(present[0], class_weight, dtype), shared=True)
-    made = {key: _arrays(dataset, class_weight, dtype) for key, dataset in distinct.items()}
+        return Samples(*arrays_of(present[0], class_weight, dtype), shared=True)
+    made = {key: arrays_of(dataset, class_weight, dtype) for key, dataset in distinct.items()}
     X, Y, weight = zip(*(made[id(dataset)] for dataset in present), strict=True)
     weights = None if weight[0] is None else np.stack(weight)
     return Samples(np.stack(X), np.stack(Y), weights, shared=False)
 
 
-def _arrays(dataset: Dataset, class_weight: str | None, dtype: np.dtype[Any]) -> tuple[Array, Array, Array | None]:
+def arrays_of(dataset: Dataset, class_weight: str | None, dtype: np.dtype[Any]) -> tuple[Array, Array, Array | None]:
     """Return X, Y and the sample weights of one data set in the cohort's dtype."""
     weight = dataset.sample_weight
     if class_weight is not None:

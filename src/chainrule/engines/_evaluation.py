@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from chainrule.cohorts import Cohort
@@ -14,6 +16,8 @@ from chainrule.population import TrainingConfig
 # Evaluated at most this many samples at a time: hidden layers of a large set would not fit in memory. The number
 # is the same for every population, because matrix products of other sizes may round otherwise.
 SLICE = 2048
+PREFIXES = {"train": "", "validation": "validation_", "test": "test_"}
+"""What stands before the names of values that are measured on each part."""
 
 
 class Evaluation:
@@ -67,15 +71,19 @@ class Evaluation:
         Z, A = (np.concatenate([getattr(piece, name) for piece in pieces], axis=-2) for name in ("Z", "A"))
         return Z, A, None
 
-    def finals(self, theta: Array, cohort: Cohort) -> tuple[list[dict[str, float]], Params | None]:
-        """Return each member's loss and metrics on every part, for weights `theta` (m, P).
+    def finals(
+        self, theta: Array, cohort: Cohort, parts: Sequence[str] = ("train", "validation", "test")
+    ) -> tuple[list[dict[str, float]], Params | None]:
+        """Return each member's loss and metrics on the parts named, for weights `theta` (m, P).
 
         Beside them the statistics of the training part that a network with normalising layers predicts with: for
         each layer its ``mean`` and ``scale`` (m, features), or nothing; None for any other network.
         """
         weights = params = self.network.unpack(theta)
         values: dict[str, Array] = {}
-        for part, prefix in (("train", ""), ("validation", "validation_"), ("test", "test_")):
+        for part, prefix in PREFIXES.items():
+            if part not in parts:
+                continue
             samples = gather(cohort, part)
             if samples is not None:
                 more, forward = self._values(params, samples, prefix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,25 +13,17 @@ from chainrule.engines._base import Progress, ProgressEvent
 from chainrule.engines._cohort_data import Batches, Samples, gather
 from chainrule.engines._divergence import diagnose, finite_members
 from chainrule.engines._evaluation import Evaluation
+from chainrule.engines._finishing import Ended, Outcome, make_runs
 from chainrule.engines._history import Recorder
-from chainrule.nn import Array, Forward, Params, loss
+from chainrule.nn import Array, Forward, loss
 from chainrule.optim import clip_by_norm, clip_by_value, optimizer, schedule, stopping_rule
 from chainrule.random import stream
-from chainrule.runs import Divergence, Run
+from chainrule.runs import Run
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 State = dict[str, Array]
 SECONDS_BETWEEN_EVENTS = 0.1
-
-
-class Outcome(NamedTuple):
-    """How a member ended; `epochs` counts those it completed."""
-
-    reason: str
-    converged: bool
-    epochs: int
-    divergence: Divergence | None
 
 
 class Session:
@@ -260,42 +252,14 @@ class Session:
 
     def _finish(self) -> list[Run]:
         """Evaluate the final weights of every member and make the runs."""
-        finals, statistics = self.evaluation.finals(self.final_theta, self.cohort)
-        histories, windows = self.history.split(), self.windows.split()
+        ended = Ended(
+            thetas=[theta.copy() for theta in self.final_theta],
+            outcomes=[self.outcome[place] for place in range(self.m)],
+            histories=self.history.split(),
+            windows=self.windows.split(),
+        )
         seconds = (time.perf_counter() - self.started) / self.m
-        runs = []
-        for place, member in enumerate(self.cohort.members()):
-            reason, converged, epochs, divergence = self.outcome[place]
-            train = self.cohort.splits[place].train
-            runs.append(
-                Run(
-                    member=member,
-                    stop_reason=reason,
-                    converged=converged,
-                    epochs=epochs,
-                    final=finals[place],
-                    history=histories[place],
-                    windows=windows[place],
-                    theta=self.final_theta[place].copy(),
-                    divergence=divergence,
-                    fingerprint=train.fingerprint,
-                    seconds=seconds,
-                    engine=self.engine,
-                    preprocessing=train.preprocess,
-                    normalization=None if statistics is None else _of_member(statistics, place),
-                )
-            )
+        runs = make_runs(self.cohort, ended, seconds, self.engine)
         if not self.interrupted:
             self._tell(None)
         return runs
-
-
-def _of_member(statistics: Params, place: int) -> Params:
-    """Return one member's statistics, copied: the others' need not stay alive with them.
-
-    Those of inputs that all members share have no member axis.
-    """
-    return tuple(
-        {name: (array if array.ndim == 1 else array[place]).copy() for name, array in layer.items()}
-        for layer in statistics
-    )

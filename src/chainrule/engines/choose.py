@@ -2,34 +2,113 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine
+from chainrule.engines.compiled.bundles import block_key, plan_of
+from chainrule.engines.compiled.plan import Plan, why_not
+from chainrule.engines.gemm.engine import GemmEngine
+from chainrule.engines.lanes.engine import LanesEngine
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.errors import ConfigError, unknown_name
+from chainrule.resources import Resources, memory_text, resources_from
 
-ENGINES: dict[str, type[Engine]] = {ReferenceEngine.name: ReferenceEngine}
+log = logging.getLogger("chainrule")
+
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (ReferenceEngine, LanesEngine, GemmEngine)}
+
+LANES_MEMBERS = 4
+"""With fewer members that can share a block most lanes would idle: one after the other they are done sooner."""
+LANES_UNITS, LANES_WEIGHTS = 64, 4096
+"""Wider networks, and those with more weights, fill vectors by themselves; a block of them would not fit in a cache."""
+
+
+class Choice(NamedTuple):
+    """An engine's name, and why it is that one."""
+
+    engine: str
+    reason: str
 
 
 def choose(name: str, cohort: Cohort) -> Engine:
-    """Return the engine for a cohort.
+    """Return the engine for one cohort; see `choose_all`."""
+    resources = resources_from()
+    (choice,) = choose_all(name, [cohort], resources)
+    return ENGINES[choice.engine](resources)
+
+
+def choose_all(name: str, cohorts: Sequence[Cohort], resources: Resources) -> list[Choice]:
+    """Return the engine for each of several cohorts that are asked for together, before any of them is trained.
 
     Parameters
     ----------
     name : str
         ``"auto"`` or the name of an engine.
-    cohort : Cohort
-        What is to be trained.
+    cohorts : sequence of Cohort
+        What is to be trained; members of different cohorts may share blocks.
+    resources : Resources
+        What the engines may take.
 
     Raises
     ------
     ConfigError
-        For an unknown engine, or one that cannot train this cohort.
+        For an unknown engine, one that cannot train a cohort, or a member that takes more memory than is allowed.
     """
-    if isinstance(name, str) and name == "auto":
-        return ReferenceEngine()
-    if not isinstance(name, str) or name not in ENGINES:
+    if not isinstance(name, str) or name not in ("auto", *ENGINES):
         raise ConfigError(unknown_name("engine", str(name), ["auto", *ENGINES]))
-    engine = ENGINES[name]()
-    if (why := engine.unsupported(cohort)) is not None:
+    choices = _best(cohorts) if name == "auto" else [_forced(name, cohort, resources) for cohort in cohorts]
+    for cohort, choice in zip(cohorts, choices, strict=True):
+        needed = ENGINES[choice.engine](resources).member_bytes(cohort)
+        if needed > resources.memory:
+            raise ConfigError(
+                f"one network takes about {memory_text(needed)} in training, more than memory allows "
+                f"({memory_text(resources.memory)}): allow more, or keep fewer rows of history (log_every)"
+            )
+    return choices
+
+
+def _forced(name: str, cohort: Cohort, resources: Resources) -> Choice:
+    if (why := ENGINES[name](resources).unsupported(cohort)) is not None:
         raise ConfigError(f"engine '{name}' cannot train this: {why}")
-    return engine
+    return Choice(name, "asked for")
+
+
+def _best(cohorts: Sequence[Cohort]) -> list[Choice]:
+    """Choose for each cohort, in view of all of them."""
+    reasons = [why_not(cohort) for cohort in cohorts]
+    for why, members in _members_by(reasons, cohorts).items():
+        if why is not None:
+            log.info("auto: the reference engine trains %s: %s", _networks(members), why)
+    keys = [None if why else block_key(cohort) for cohort, why in zip(cohorts, reasons, strict=True)]
+    company = _members_by(keys, cohorts)
+    return [
+        Choice(ReferenceEngine.name, f"auto: {why}") if why else _compiled(plan_of(cohort), company[key])
+        for cohort, key, why in zip(cohorts, keys, reasons, strict=True)
+    ]
+
+
+def _members_by(keys: Sequence[Any], cohorts: Sequence[Cohort]) -> Counter[Any]:
+    """Count members by the keys of their cohorts."""
+    count: Counter[Any] = Counter()
+    for key, cohort in zip(keys, cohorts, strict=True):
+        count[key] += len(cohort)
+    return count
+
+
+def _compiled(plan: Plan, company: int) -> Choice:
+    """Choose between the compiled engines for a network with so many members that can share blocks with it."""
+    units, weights = max(plan.sizes[1:]), plan.n_parameters
+    if units > LANES_UNITS or weights > LANES_WEIGHTS:
+        size = f"{units} units" if units > LANES_UNITS else f"{weights:,} weights"
+        return Choice(GemmEngine.name, f"auto: with {size} the network fills vectors by itself")
+    if company < LANES_MEMBERS:
+        return Choice(GemmEngine.name, f"auto: {_networks(company)} would leave most SIMD lanes idle")
+    return Choice(LanesEngine.name, f"auto: {_networks(company)} of at most {LANES_UNITS} units share SIMD lanes")
+
+
+def _networks(members: int) -> str:
+    return f"{members:,} network{'' if members == 1 else 's'}"

@@ -6,21 +6,17 @@ member's result does not depend on how many neighbours it has or how the populat
 
 from __future__ import annotations
 
-import functools
 import math
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine, Progress, Trained, WholeProgress
+from chainrule.engines._blas import one_blas_thread
 from chainrule.engines._evaluation import SLICE
 from chainrule.engines._session import Session
 from chainrule.runs import Run
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 # Members are trained together up to this many bytes of their samples, weights and activations; beyond it,
 # stacking saves no time and costs memory.
@@ -36,14 +32,18 @@ class ReferenceEngine(Engine):
         """Return None: the reference engine trains everything."""
         return None
 
+    def member_bytes(self, cohort: Cohort) -> int:
+        """Estimate the bytes of one member's data, weights and activations."""
+        return sum(_bytes(cohort))
+
     def train(self, cohort: Cohort, progress: Progress | None = None) -> Trained:
         """Train all members to their end; on Ctrl-C, return those that had started."""
         runs: dict[int, Run] = {}
         whole = None if progress is None else WholeProgress(progress, len(cohort))
         # Overflow is what the divergence guard looks for; it reports in its own words.
-        with _one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
             try:
-                for index in chunks(cohort):
+                for index in chunks(cohort, self.resources.memory):
                     session = Session(cohort.take(index), self.name, None if whole is None else whole.part(index))
                     runs.update(zip(index, session.run(), strict=True))
                     if session.interrupted:
@@ -53,31 +53,15 @@ class ReferenceEngine(Engine):
         return Trained(runs)
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
-    """Let BLAS use one thread: how it cuts a large product for its threads changes the last bits of the result.
-
-    Small products, which most of ours are, are no faster with more; on a busy machine they are many times slower.
-    """
-    limited: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
-    return limited
-
-
-@functools.cache
-def _controller() -> ThreadpoolController:
-    """Find the BLAS library that NumPy has loaded, once."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def chunks(cohort: Cohort) -> list[list[int]]:
+def chunks(cohort: Cohort, memory: int | None = None) -> list[list[int]]:
     """Cut a cohort into chunks of bounded memory, keeping members that see the same data together."""
+    most = CHUNK_BYTES if memory is None else min(CHUNK_BYTES, memory)
     groups: dict[int, list[int]] = {}
     for k, number in enumerate(cohort.draws):
         groups.setdefault(number, []).append(k)
     data, own = _bytes(cohort)
-    mixed = CHUNK_BYTES // (data + own)  # members with different data: each has a copy of its own
-    alike = max(CHUNK_BYTES // own, 1)  # members with the same data share it
+    mixed = most // (data + own)  # members with different data: each has a copy of its own
+    alike = max(most // own, 1)  # members with the same data share it
     result: list[list[int]] = [[]]
     for group in groups.values():
         if len(result[-1]) + len(group) <= mixed:

@@ -234,10 +234,10 @@ def count_step(t: Watch, k: int, loss: float) -> None:
 def after_step(t: Watch, losses: Floats) -> None:
     """Count the step in windows and in the loss_ratio schedule; `losses` (V,) are its losses."""
     t.steps[0] += 1
-    if t.window[0] > 0:
-        _count_in_window(t, losses)
     if t.ratio[0] > 0:
         _count_in_ratio(t, losses)
+    if t.window[0] > 0:
+        _count_in_window(t, losses)
 
 
 @inlined
@@ -246,6 +246,8 @@ def _count_in_ratio(t: Watch, losses: Floats) -> None:
     t.ratio[1] += 1
     full = t.ratio[1] >= t.ratio[0]
     for k in range(t.members):
+        if t.status[k] != TRAINING:  # its rate stays what it was at its end
+            continue
         t.ratio_sum[k] += losses[k]
         if full:
             mean = t.ratio_sum[k] / t.ratio[0]
