@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import math
 import operator
 import warnings
@@ -38,16 +39,23 @@ def parse_spec(text: str, kind: str) -> tuple[str, list[Value], dict[str, Value]
     ConfigError
         If the text is not of that form.
     """
+    name, positional, named = _parsed(text, kind)
+    return name, list(positional), dict(named)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str, kind: str) -> tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]:
+    """Read a spec once: a population names the same parts a thousand times."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # text that Python only warns of, such as '\\d', is not of that form either
             node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.Name):
-            return node.id, [], {}
+            return node.id, (), ()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             named = {k.arg: _value(k.value) for k in node.keywords if k.arg is not None}
             if len(named) == len(node.keywords):
-                return node.func.id, [_value(a) for a in node.args], named
+                return node.func.id, tuple(_value(a) for a in node.args), tuple(named.items())
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError, Warning):
         pass
     raise ConfigError(f"cannot read {kind} '{one_line(text)}': write name or name(1.5, key=value)")

@@ -8,7 +8,7 @@ float64. All calls are pure: they return a new state.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,9 +45,15 @@ class Schedule(ABC):
         base = np.array(base, dtype=np.float64)
         return {"lr": base.copy(), "base": base}
 
-    @abstractmethod
+    def share(self, epoch: int, n_epochs: int) -> float | None:
+        """Return what the base rate is multiplied by in an epoch; None where the rate is not simply such a product."""
+        return None
+
     def on_epoch(self, state: State, epoch: int, n_epochs: int) -> State:
         """Return the state for epoch `epoch` (from 0) of at most `n_epochs`."""
+        share = self.share(epoch, n_epochs)
+        assert share is not None, "a schedule either says its share or has an on_epoch of its own"
+        return {**state, "lr": state["base"] * share}
 
     def on_step(self, state: State, loss: Array) -> State:
         """Return the state after a step whose batch loss was `loss` (m,)."""
@@ -59,6 +65,10 @@ class Constant(Schedule):
     """The learning rate stays as it was given."""
 
     name: ClassVar[str] = "constant"
+
+    def share(self, epoch: int, n_epochs: int) -> float:
+        """Return 1."""
+        return 1.0
 
     def on_epoch(self, state: State, epoch: int, n_epochs: int) -> State:
         """Return the state unchanged."""
@@ -77,9 +87,9 @@ class StepDecay(Schedule):
         _check_count("step", "every", self.every)
         require(0.0 < self.factor <= 1e6, f"step: factor must be above 0, got {self.factor}")
 
-    def on_epoch(self, state: State, epoch: int, n_epochs: int) -> State:
-        """Return the rate of this step of the stairs."""
-        return {**state, "lr": state["base"] * _power(self.factor, epoch // self.every)}
+    def share(self, epoch: int, n_epochs: int) -> float:
+        """Return the height of this step of the stairs."""
+        return _power(self.factor, epoch // self.every)
 
 
 @dataclass(frozen=True)
@@ -92,9 +102,9 @@ class Exponential(Schedule):
     def __post_init__(self) -> None:
         require(0.0 < self.decay <= 1e6, f"exponential: decay must be above 0, got {self.decay}")
 
-    def on_epoch(self, state: State, epoch: int, n_epochs: int) -> State:
-        """Return ``base * decay^epoch``."""
-        return {**state, "lr": state["base"] * _power(self.decay, epoch)}
+    def share(self, epoch: int, n_epochs: int) -> float:
+        """Return ``decay^epoch``."""
+        return _power(self.decay, epoch)
 
 
 @dataclass(frozen=True)
@@ -111,11 +121,10 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         require(0.0 <= self.final <= 1.0, f"cosine: final must be from 0 to 1 (a share of the rate), got {self.final}")
 
-    def on_epoch(self, state: State, epoch: int, n_epochs: int) -> State:
-        """Return the rate at this point of the cosine."""
+    def share(self, epoch: int, n_epochs: int) -> float:
+        """Return the cosine at this epoch."""
         progress = min(epoch / max(n_epochs, 1), 1.0)
-        share = self.final + (1.0 - self.final) * 0.5 * (1.0 + math.cos(math.pi * progress))
-        return {**state, "lr": state["base"] * share}
+        return self.final + (1.0 - self.final) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 @dataclass(frozen=True)
@@ -209,6 +218,14 @@ class Warmup(Schedule):
     def init(self, base: Array) -> State:
         """Return the following schedule's state, marked as warming up."""
         return {**schedule(self.then).init(base), "warming": np.ones(len(base), dtype=bool)}
+
+    def share(self, epoch: int, n_epochs: int) -> float | None:
+        """Return the share of the warm-up, or that of the following schedule."""
+        if schedule(self.then).share(0, 1) is None:
+            return None
+        if epoch < self.epochs:
+            return (epoch + 1) / self.epochs
+        return schedule(self.then).share(epoch - self.epochs, max(n_epochs - self.epochs, 1))
 
     def on_epoch(self, state: State, epoch: int, n_epochs: int) -> State:
         """Return the warm-up rate, or what the following schedule says."""
