@@ -183,9 +183,11 @@ def test_divergence_is_seen_in_the_same_epoch(engine: str, batch: int | str) -> 
 def test_the_compiled_engines_are_equal_to_the_last_bit(
     dtype: str, batch: int | str, optimizer: str, data: Any, loss: str
 ) -> None:
-    settings = {"dtype": dtype, "batch_size": batch, "optimizer": optimizer, "loss": loss, "learning_rate": 0.01}
+    settings: dict[str, Any] = {"dtype": dtype, "batch_size": batch, "optimizer": optimizer, "loss": loss}
     network = mlp([9, 17], "sigmoid")
-    lanes, gemm = (train(network, data, engine=name, seeds=5, epochs=50, **settings) for name in COMPILED)
+    lanes, gemm = (
+        train(network, data, engine=name, seeds=5, epochs=50, learning_rate=0.01, **settings) for name in COMPILED
+    )
     for a, b in zip(lanes, gemm, strict=True):
         assert a.theta.tobytes() == b.theta.tobytes()
         for name in a.history:
