@@ -4,6 +4,7 @@
 #   make test                 all tests (no network, no PyTorch)
 #   make check                ruff, mypy --strict, floors (import-linter)
 #   make oracle               comparison with PyTorch, in an environment of its own
+#   make bench [ARGS=--quick] against NumPy, PyTorch, JAX and scikit-learn, in an environment of its own
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,8 +13,10 @@ ARGS ?=
 INSTALLED := $(VENV)/.installed
 ORACLE_VENV ?= .venv-oracle
 ORACLE_INSTALLED := $(ORACLE_VENV)/.installed
+BENCH_VENV ?= .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/.installed
 
-.PHONY: lab test check format oracle install clean
+.PHONY: lab test check format oracle bench install clean
 
 lab: $(INSTALLED)
 	$(BIN)/chainrule lab $(ARGS)
@@ -22,17 +25,20 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -q $(ARGS)
 
 check: $(INSTALLED)
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
 
 oracle: $(ORACLE_INSTALLED)
-	$(ORACLE_VENV)/bin/python -m pytest -q -m oracle tests/oracle $(ARGS)
+	$(ORACLE_VENV)/bin/python -m pytest -q -m oracle tests/oracle tests/benchmarks $(ARGS)
+
+bench: $(BENCH_INSTALLED)
+	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 install: $(INSTALLED)
 
@@ -47,5 +53,12 @@ $(ORACLE_INSTALLED): pyproject.toml constraints.txt
 	$(ORACLE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(BENCH_INSTALLED): pyproject.toml constraints.txt constraints-bench.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --constraint constraints-bench.txt --editable '.[bench]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(ORACLE_VENV) build dist lab-report .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ORACLE_VENV) $(BENCH_VENV) build dist lab-report .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
