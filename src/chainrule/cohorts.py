@@ -56,12 +56,15 @@ class Cohort:
     def members(self) -> list[Member]:
         """Return the members, each with its own learning rate in its configuration."""
         rates = self.learning_rates.tolist()
-        configs = {rate: self.config.replace(learning_rate=rate) for rate in dict.fromkeys(rates)}
+        configs = {rate: self.config.at_rate(rate) for rate in dict.fromkeys(rates)}
         return [Member(self.network, configs[rate], seed) for rate, seed in zip(rates, self.seeds, strict=True)]
 
     def take(self, index: Sequence[int]) -> Cohort:
         """Return the cohort of some of the members, in the order given, with their data in memory."""
-        data = {self.draws[k]: self.splits[k] for k in index}
+        data: dict[int, Split] = {}
+        for k in index:
+            if self.draws[k] not in data:
+                data[self.draws[k]] = self.splits[k]
         return dataclasses.replace(
             self,
             seeds=tuple(self.seeds[k] for k in index),
@@ -90,7 +93,7 @@ def make_cohorts(members: Sequence[Member], source: DataSource) -> list[tuple[li
     shared: dict[TrainingConfig, TrainingConfig] = {}  # a configuration without its own learning rate
     for k, member in enumerate(members):
         if member.config not in shared:
-            shared[member.config] = member.config.replace(learning_rate=1.0)
+            shared[member.config] = member.config.at_rate(1.0)
         groups.setdefault((member.network, shared[member.config]), []).append(k)
     drawer = _Drawer(source)
     cohorts = []

@@ -79,5 +79,7 @@ def _flat(write: Callable[[object], str], value: object, limit: int) -> str:
         text = write(value)
     except Exception:  # whole numbers of more than 4,300 digits, and objects that cannot write themselves
         text = f"<{type(value).__name__}>"
-    text = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
+    text = text[: limit + 1]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -136,6 +136,12 @@ class TrainingConfig:
                 raise ConfigError(unknown_name("training setting", name, known))
         return dataclasses.replace(self, **changes)
 
+    def at_rate(self, rate: float) -> TrainingConfig:
+        """Return a copy with another learning rate, one that has been checked already."""
+        copy = object.__new__(TrainingConfig)
+        copy.__dict__.update(self.__dict__, learning_rate=rate)
+        return copy
+
     def describe(self) -> dict[str, Any]:
         """Return the configuration as plain JSON values."""
         return dataclasses.asdict(self)

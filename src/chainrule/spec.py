@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import math
 import operator
 import warnings
@@ -39,23 +38,16 @@ def parse_spec(text: str, kind: str) -> tuple[str, list[Value], dict[str, Value]
     ConfigError
         If the text is not of that form.
     """
-    name, positional, named = _parsed(text, kind)
-    return name, list(positional), dict(named)
-
-
-@functools.lru_cache(maxsize=1024)
-def _parsed(text: str, kind: str) -> tuple[str, tuple[Value, ...], tuple[tuple[str, Value], ...]]:
-    """Read a spec once: a population names the same parts a thousand times."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # text that Python only warns of, such as '\\d', is not of that form either
             node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.Name):
-            return node.id, (), ()
+            return node.id, [], {}
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             named = {k.arg: _value(k.value) for k in node.keywords if k.arg is not None}
             if len(named) == len(node.keywords):
-                return node.func.id, tuple(_value(a) for a in node.args), tuple(named.items())
+                return node.func.id, [_value(a) for a in node.args], named
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError, Warning):
         pass
     raise ConfigError(f"cannot read {kind} '{one_line(text)}': write name or name(1.5, key=value)")
@@ -96,6 +88,23 @@ def build(registry: Mapping[str, type[T]], text: str, kind: str) -> T:
     """
     if not isinstance(text, str):
         raise ConfigError(f"{kind} must be text such as '{next(iter(registry))}', got {show(text)}")
+    known = _parts.get((kind, text))
+    if known is not None and registry.get(known.name) is type(known):
+        found: T = known
+        return found
+    part = _build(registry, text, kind)
+    if len(_parts) < MOST_PARTS:
+        _parts[kind, text] = part
+    return part
+
+
+MOST_PARTS = 4096
+_parts: dict[tuple[str, str], Any] = {}
+"""Parts never change, and a population names the same ones a thousand times: each is built once."""
+
+
+def _build(registry: Mapping[str, type[T]], text: str, kind: str) -> T:
+    """Make a part that has not been made before."""
     name, positional, named = parse_spec(text, kind)
     if name not in registry:
         raise ConfigError(unknown_name(kind, name, registry))

@@ -135,7 +135,8 @@ def train_members(
     members = list(members)
     require(len(members) > 0, "no members to train: give at least one")
     for member in members:
-        require(isinstance(member, Member), f"members must be a list of Member, got {show(member)} in it")
+        if not isinstance(member, Member):
+            raise ConfigError(f"members must be a list of Member, got {show(member)} in it")
     require(progress is None or callable(progress), f"progress must be callable, got {show(progress)}")
     source = as_source(dataset)
     cohorts = make_cohorts(members, source)

@@ -41,7 +41,7 @@ def same_run() -> Same:
 
 @pytest.fixture(params=list(ENGINES))
 def every_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let the test's module train with each engine in turn, unless it names one; the reference does what they cannot."""
+    """Let the test's module train with each engine in turn; the reference does what the others cannot."""
     name: str = request.param
 
     def forced(function: Callable[..., Runs]) -> Callable[..., Runs]:

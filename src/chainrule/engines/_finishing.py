@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.cohorts import Cohort
+from chainrule.engines._blas import one_blas_thread
 from chainrule.engines._evaluation import SLICE, Evaluation
 from chainrule.nn import Array, Params
 from chainrule.runs import Divergence, Run
@@ -110,7 +111,8 @@ def _measure(
     """Evaluate some members on some parts, a group of bounded memory at a time."""
     for group in groups_of(index, cohort):
         theta = np.stack([ended.thetas[k] for k in group])
-        measured, _ = _evaluation(cohort).finals(theta, cohort.take(group), parts)
+        with one_blas_thread():
+            measured, _ = _evaluation(cohort).finals(theta, cohort.take(group), parts)
         for k, values in zip(group, measured, strict=True):
             finals[k] |= values
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine
-from chainrule.engines.compiled.bundles import block_key, plan_of
+from chainrule.engines.compiled.bundles import facts
 from chainrule.engines.compiled.plan import Plan, why_not
 from chainrule.engines.gemm.engine import GemmEngine
 from chainrule.engines.lanes.engine import LanesEngine
@@ -83,10 +83,10 @@ def _best(cohorts: Sequence[Cohort]) -> list[Choice]:
     for why, members in _members_by(reasons, cohorts).items():
         if why is not None:
             log.info("auto: the reference engine trains %s: %s", _networks(members), why)
-    keys = [None if why else block_key(cohort) for cohort, why in zip(cohorts, reasons, strict=True)]
+    keys = [None if why else facts(cohort).key for cohort, why in zip(cohorts, reasons, strict=True)]
     company = _members_by(keys, cohorts)
     return [
-        Choice(ReferenceEngine.name, f"auto: {why}") if why else _compiled(plan_of(cohort), company[key])
+        Choice(ReferenceEngine.name, f"auto: {why}") if why else _compiled(facts(cohort).plan, company[key])
         for cohort, key, why in zip(cohorts, keys, reasons, strict=True)
     ]
 

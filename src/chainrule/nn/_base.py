@@ -15,10 +15,9 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import one_line
+from chainrule.errors import ConfigError, one_line
 from chainrule.nn._types import Array
 from chainrule.nn.activations import Activation, Identity
-from chainrule.spec import require
 
 DropoutStream: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One generator without a member axis, one generator for each member with it."""
@@ -140,6 +139,6 @@ def whole_number(value: object, what: str) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = 0
-    good = number >= 1 and not isinstance(value, bool)
-    require(good, f"{what} must be a whole number of at least 1, got {one_line(repr(value))}")
+    if number < 1 or isinstance(value, bool):
+        raise ConfigError(f"{what} must be a whole number of at least 1, got {one_line(repr(value))}")
     return number

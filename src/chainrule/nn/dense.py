@@ -13,7 +13,7 @@ from chainrule.nn._base import DropoutStream, Layer, LayerRecord, whole_number
 from chainrule.nn._types import Array
 from chainrule.nn.activations import Activation, activation
 from chainrule.nn.initializers import default_initializer, initializer
-from chainrule.spec import require, spec_of
+from chainrule.spec import spec_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Dense(Layer):
         act = None if self.activation is None else activation(self.activation)
         if units == 1 and act is not None and act.name == "softmax":
             raise ConfigError("dense: softmax over 1 unit is always 1: use 'sigmoid', or at least 2 units")
-        require(isinstance(self.bias, bool), f"dense: bias must be true or false, got {one_line(repr(self.bias))}")
+        if not isinstance(self.bias, bool):
+            raise ConfigError(f"dense: bias must be true or false, got {one_line(repr(self.bias))}")
         canonical = {
             "units": units,
             "activation": None if act is None else spec_of(act),
@@ -144,6 +145,6 @@ class Dense(Layer):
 
 def _penalty(key: str, value: object) -> float:
     """Return a penalty's factor as a float of at least 0."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-    require(good, f"dense: {key} must be a finite number of at least 0, got {one_line(repr(value))}")
-    return float(value)  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise ConfigError(f"dense: {key} must be a finite number of at least 0, got {one_line(repr(value))}")
+    return float(value)

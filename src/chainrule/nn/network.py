@@ -60,7 +60,8 @@ class Network:
         object.__setattr__(self, "layers", tuple(self.layers))
         require(len(self.layers) > 0, "a network needs at least one layer")
         for layer in self.layers:
-            require(isinstance(layer, Layer), f"a network is made of layers, got {one_line(repr(layer))}")
+            if not isinstance(layer, Layer):
+                raise ConfigError(f"a network is made of layers, got {one_line(repr(layer))}")
         require(
             not isinstance(self.layers[-1], Dropout), "dropout cannot be the last layer: its outputs would be noise"
         )

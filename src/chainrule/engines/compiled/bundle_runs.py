@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chainrule.engines._blas import one_blas_thread
 from chainrule.engines._divergence import diagnose
 from chainrule.engines._finishing import Ended, Outcome, make_runs
 from chainrule.engines.compiled.bundle_training import BundleTraining
@@ -36,8 +35,7 @@ def runs_of(
     """
     for number, share in enumerate(training.members.shares):
         ended = _ended(training, number, share)
-        with one_blas_thread():
-            runs = make_runs(share.cohort, ended, seconds, engine, reasons[share.number])
+        runs = make_runs(share.cohort, ended, seconds, engine, reasons[share.number])
         for original, run in zip(share.original.tolist(), runs, strict=True):
             yield share.number, original, run
 

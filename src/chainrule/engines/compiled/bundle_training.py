@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule.engines.compiled import leaving
 from chainrule.engines.compiled.block import Stretch
-from chainrule.engines.compiled.bundles import extra_metrics
 from chainrule.engines.compiled.codes import N_COLUMNS, TRAINING
 from chainrule.engines.compiled.extras import Extras
 from chainrule.engines.compiled.history import Collected
@@ -71,8 +70,7 @@ class BundleTraining:
         shuffled = config.shuffle and not self.course.full
         self.shuffles = Shuffles(members.n) if shuffled else None
         self.orders: dict[int, Orders] = {}
-        has_extras = bool(extra_metrics(members.shares[0].cohort))
-        self.extras = [Extras(share) for share in members.shares] if has_extras else []
+        self.extras = [Extras(share) for share in members.shares] if members.has_extras else []
         self.longest = self._longest_stretch()
         self.first = self.stop = self.n_windows = 0
         self.left: dict[int, Leaving] = {}

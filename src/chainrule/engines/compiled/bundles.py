@@ -13,10 +13,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from chainrule.cohorts import Cohort
-from chainrule.data import Dataset
+from chainrule.data import Split
 from chainrule.engines.compiled.codes import MEMORIES, N_COLUMNS
-from chainrule.engines.compiled.plan import Plan, make_plan
+from chainrule.engines.compiled.plan import make_plan
 from chainrule.metrics import for_task
+from chainrule.population import TrainingConfig
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -29,46 +30,79 @@ MOST_SAMPLES = 512
 MOST_MEMBERS = 16_384
 """Members of a chunk at most: more in company train no faster."""
 
-_plans: WeakKeyDictionary[Cohort, Plan] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Cohort, Facts] = WeakKeyDictionary()
 
 
-def plan_of(cohort: Cohort) -> Plan:
-    """Return the plan of a cohort, made once."""
-    plan = _plans.get(cohort)
-    if plan is None:
-        plan = _plans[cohort] = make_plan(cohort)
-    return plan
+class Facts:
+    """What is asked about a cohort again and again.
+
+    Attributes
+    ----------
+    plan : Plan
+        Its plan.
+    n, batch : int
+        Training samples, and samples of a step.
+    full : bool
+        Whether a step takes all samples.
+    same_samples : bool
+        Whether all members see the same samples; `source` then tells them from others.
+    extras : list of str
+        Metrics that kernels do not compute, in the order in which they are recorded.
+    key : tuple
+        What has to be equal for members of two cohorts to share a block.
+    own_bytes, data_bytes : int
+        Estimates of what a member takes in training and as a run, and of the samples that it sees.
+    """
+
+    def __init__(self, cohort: Cohort) -> None:
+        config, parts = cohort.config, cohort.splits[0]
+        self.plan = make_plan(cohort)
+        self.n = parts.train.n
+        size = config.batch_size
+        self.batch = self.n if isinstance(size, str) else min(int(size), self.n)
+        self.full = self.batch >= self.n
+        self.same_samples, self.source = len(set(cohort.draws)) == 1, id(parts.train)
+        own = for_task(parts.train.task)
+        self.extras = [spec for spec in dict.fromkeys(config.metrics) if spec not in own]
+        self.key = self._key(config, parts)
+        self.own_bytes = self._own_bytes(config)
+        self.data_bytes = _data_bytes(config, parts)
+
+    def _key(self, config: TrainingConfig, parts: Split) -> tuple[Any, ...]:
+        plan = self.plan
+        rules = tuple((rule.kind, rule.column, rule.higher, rule.strict) for rule in plan.rules)
+        weighted = config.class_weight is not None or parts.train.sample_weight is not None
+        held_out = parts.validation and (parts.validation.n, parts.validation.sample_weight is not None)
+        return (
+            *(len(plan.sizes), plan.sizes[0], plan.sizes[-1], plan.activations, plan.numbers, plan.biases),
+            *(plan.loss, plan.loss_number, plan.averaged, plan.metric, plan.optimizer, plan.clip_norm, plan.clip_value),
+            *(any(plan.l1) or any(plan.l2), rules, plan.ratio),
+            *(config.dtype, config.epochs, config.log_every, self.batch, config.shuffle, config.window),
+            *(self.n, weighted, held_out, bool(self.extras)),
+        )
+
+    def _own_bytes(self, config: TrainingConfig) -> int:
+        plan, itemsize = self.plan, np.dtype(config.dtype).itemsize
+        copies = 4 + MEMORIES[plan.optimizer] + plan.keeps_best  # in training, gradient, first and final weights
+        values = plan.n_parameters * copies + min(self.batch, MOST_SAMPLES) * 3 * sum(plan.sizes)
+        rows = (config.epochs // config.log_every + 2) * (N_COLUMNS + 2 * len(self.extras))
+        windows = config.epochs * -(-self.n // self.batch) // config.window + 1 if config.window else 0
+        orders = 0 if self.full or not config.shuffle else 8 * self.n
+        return values * itemsize + (rows + 2 * windows) * 8 * KEPT_TWICE + orders + RUN_BYTES
 
 
-def extra_metrics(cohort: Cohort) -> list[str]:
-    """Return the metrics that kernels do not compute, in the order in which they are recorded."""
-    own = for_task(cohort.splits[0].train.task)
-    return [spec for spec in dict.fromkeys(cohort.config.metrics) if spec not in own]
+def _data_bytes(config: TrainingConfig, parts: Split) -> int:
+    """Estimate the bytes of samples as they were drawn, in the training dtype, and in a block."""
+    numbers = sum(part.X.size + part.Y.size for part in (parts.train, parts.validation) if part is not None)
+    return numbers * (8 + 2 * np.dtype(config.dtype).itemsize)
 
 
-def steps_of(cohort: Cohort) -> tuple[int, bool]:
-    """Return the samples of a step, and whether that is all of them."""
-    n, size = cohort.splits[0].train.n, cohort.config.batch_size
-    batch = n if isinstance(size, str) else min(int(size), n)
-    return batch, batch >= n
-
-
-def block_key(cohort: Cohort) -> tuple[Any, ...]:
-    """Return what has to be equal for members of two cohorts to share a block."""
-    plan, config, parts = plan_of(cohort), cohort.config, cohort.splits[0]
-    rules = tuple((rule.kind, rule.column, rule.higher, rule.strict) for rule in plan.rules)
-    weighted = config.class_weight is not None or parts.train.sample_weight is not None
-    return (
-        *(len(plan.sizes), plan.sizes[0], plan.sizes[-1], plan.activations, plan.numbers, plan.biases),
-        *(plan.loss, plan.loss_number, plan.averaged, plan.metric, plan.optimizer, plan.clip_norm, plan.clip_value),
-        *(any(plan.l1) or any(plan.l2), rules, plan.ratio),
-        *(config.dtype, config.epochs, config.log_every, steps_of(cohort), config.shuffle, config.window),
-        *(parts.train.n, weighted, _held_out(parts.validation), bool(extra_metrics(cohort))),
-    )
-
-
-def _held_out(part: Dataset | None) -> tuple[int, bool] | None:
-    return None if part is None else (part.n, part.sample_weight is not None)
+def facts(cohort: Cohort) -> Facts:
+    """Return what there is to know about a cohort that compiled engines can train; found out once."""
+    found = _known.get(cohort)
+    if found is None:
+        found = _known[cohort] = Facts(cohort)
+    return found
 
 
 @dataclass(frozen=True)
@@ -100,47 +134,23 @@ def make_bundles(cohorts: Sequence[Cohort]) -> list[Bundle]:
     """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, cohort in enumerate(cohorts):
-        groups.setdefault(block_key(cohort), []).append(number)
+        groups.setdefault(facts(cohort).key, []).append(number)
     return [_make_bundle(cohorts, numbers) for numbers in groups.values()]
 
 
 def _make_bundle(cohorts: Sequence[Cohort], numbers: list[int]) -> Bundle:
-    sizes = sorted({plan_of(cohorts[number]).sizes for number in numbers})
-    ranks = {shape: rank for rank, shape in enumerate(sizes)}
+    known = [facts(cohorts[number]) for number in numbers]
     counts = [len(cohorts[number]) for number in numbers]
     cohort = np.repeat(np.array(numbers, dtype=np.intp), counts)
     member = np.concatenate([np.arange(count, dtype=np.intp) for count in counts])
-    rank = np.repeat(np.array([ranks[plan_of(cohorts[number]).sizes] for number in numbers]), counts)
-    own_samples = any(not steps_of(cohorts[k])[1] or len(set(cohorts[k].draws)) > 1 for k in numbers)
-    if len(sizes) == 1 and not own_samples:
+    ranks = {sizes: rank for rank, sizes in enumerate(sorted({one.plan.sizes for one in known}))}
+    own_samples = any(not (one.full and one.same_samples) for one in known)
+    if len(ranks) == 1 and not own_samples:
         return Bundle(cohort, member)
+    rank = np.repeat(np.array([ranks[one.plan.sizes] for one in known]), counts)
     seeds = np.array([seed for number in numbers for seed in cohorts[number].seeds]) if own_samples else rank
     order = np.lexsort((seeds, rank))
     return Bundle(cohort[order], member[order])
-
-
-# -- memory ------------------------------------------------------------------------------------------------
-
-
-def own_bytes(cohort: Cohort) -> int:
-    """Estimate the bytes of one member in training and of its run, without the samples."""
-    plan, config, n = plan_of(cohort), cohort.config, cohort.splits[0].train.n
-    batch, full = steps_of(cohort)
-    copies = 4 + MEMORIES[plan.optimizer] + plan.keeps_best  # weights in training, gradient, first and final weights
-    values = plan.n_parameters * copies + min(batch, MOST_SAMPLES) * 3 * sum(plan.sizes)
-    rows = config.epochs // config.log_every + 2
-    windows = config.epochs * -(-n // batch) // config.window + 1 if config.window else 0
-    names = N_COLUMNS + 2 * len(extra_metrics(cohort))
-    kept = (rows * names + 2 * windows) * 8 * KEPT_TWICE
-    orders = 0 if full or not config.shuffle else 8 * n
-    return values * np.dtype(config.dtype).itemsize + kept + orders + RUN_BYTES
-
-
-def data_bytes(cohort: Cohort) -> int:
-    """Estimate the bytes of the samples that one member sees: as they were drawn, in its dtype, and in its block."""
-    parts = cohort.splits[0]
-    numbers = sum(part.X.size + part.Y.size for part in (parts.train, parts.validation) if part is not None)
-    return numbers * (8 + 2 * np.dtype(cohort.config.dtype).itemsize)
 
 
 def cut(bundles: Sequence[Bundle], cohorts: Sequence[Cohort], memory: int, block: int) -> Iterator[list[Bundle]]:
@@ -179,15 +189,13 @@ class _Cost:
     """What the members of a bundle take: each by itself, and samples that they share, by the data set's identity."""
 
     def __init__(self, bundle: Bundle, cohorts: Sequence[Cohort]) -> None:
-        self.own, self.shared = 0, {}
+        self.own = 0
+        self.shared: dict[int, int] = {}
         for number in np.unique(bundle.cohort).tolist():
-            cohort = cohorts[number]
-            own, data = own_bytes(cohort), data_bytes(cohort)
-            if len(set(cohort.draws)) == 1:
-                self.shared[id(cohort.splits[0].train)] = data
-            else:
-                own += data
-            self.own = max(self.own, own)
+            one = facts(cohorts[number])
+            if one.same_samples:
+                self.shared[one.source] = one.data_bytes
+            self.own = max(self.own, one.own_bytes + (0 if one.same_samples else one.data_bytes))
 
 
 class _Chunk:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine, Progress, Trained
-from chainrule.engines.compiled.bundles import data_bytes, own_bytes
+from chainrule.engines.compiled.bundles import facts
 from chainrule.engines.compiled.plan import why_not
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class CompiledEngine(Engine):
 
     def member_bytes(self, cohort: Cohort) -> int:
         """Estimate the bytes of one member: samples, weights, history."""
-        return own_bytes(cohort) + data_bytes(cohort)
+        known = facts(cohort)
+        return known.own_bytes + known.data_bytes
 
     def train(self, cohort: Cohort, progress: Progress | None = None) -> Trained:
         """Train all members to their end."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engines._blas import one_blas_thread
 from chainrule.engines._cohort_data import gather
 from chainrule.engines._evaluation import Evaluation
 from chainrule.engines._finishing import groups_of
-from chainrule.engines.compiled.bundles import extra_metrics
+from chainrule.engines.compiled.bundles import facts
 from chainrule.engines.compiled.seats import Share
 from chainrule.nn import Array
 
@@ -33,7 +34,7 @@ class Extras:
         train = gather(cohort, "train")
         assert train is not None, "every split has a training part"
         self.train, self.validation = train, gather(cohort, "validation")
-        own = extra_metrics(cohort)
+        own = facts(cohort).extras
         self.names = own + ([f"validation_{name}" for name in own] if self.validation is not None else [])
         self.rows: list[dict[int, Array]] = [{} for _ in range(len(cohort))]
 
@@ -44,7 +45,8 @@ class Extras:
             index = np.array(group, dtype=np.intp)
             params = self.cohort.network.unpack(np.stack([place[k] for k in group]))
             train, validation = self.train.take_members(index), self.validation and self.validation.take_members(index)
-            values, _ = self.evaluation.record(params, train, validation)
+            with one_blas_thread():
+                values, _ = self.evaluation.record(params, train, validation)
             table = np.stack([values[name] for name in self.names], axis=1)
             for k, row in zip(group, table, strict=True):
                 self.rows[k][epoch] = row

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.cohorts import Cohort
 from chainrule.engines.compiled.block import Block, Course, Part, make_tracking
-from chainrule.engines.compiled.bundles import Bundle, plan_of, steps_of
+from chainrule.engines.compiled.bundles import Bundle, facts
 from chainrule.engines.compiled.codes import TRAINING
 from chainrule.engines.compiled.history import Sheet
 from chainrule.engines.compiled.making import Crew, Maker
@@ -108,13 +108,13 @@ class Members:
             cohort = cohorts[number].take(original.tolist())
             self.share_of[members], self.own[members] = len(self.shares), np.arange(len(members))
             self.base[members], seeds[members] = cohort.learning_rates, cohort.seeds
-            self.shares.append(Share(number, cohort, members, original, plan_of(cohorts[number])))
+            self.shares.append(Share(number, cohort, members, original, facts(cohorts[number]).plan))
         self.seeds: list[int] = seeds.tolist()
         first = self.shares[0].cohort
         self.config, self.parts = first.config, first.splits[0]
-        batch, full = steps_of(first)
-        self.course = Course(self.config.epochs, self.config.log_every, batch, full, self.config.window)
-        self.n = self.parts.train.n
+        known = facts(cohorts[self.shares[0].number])
+        self.course = Course(self.config.epochs, self.config.log_every, known.batch, known.full, self.config.window)
+        self.n, self.has_extras = known.n, bool(known.extras)
 
     def __len__(self) -> int:
         return self.m
