@@ -146,12 +146,12 @@ def measure_point(sweep: str, size: int, name: str, engine: str) -> dict[str, An
     if name == OURS:  # its kernels are compiled for no particular size: loading them is no part of growing
         kind(work.first(1).with_config(epochs=1)).train()
     gc.collect()
-    first = timed(player).whole
+    first = timed(player, apart=False).whole
     compiled = player.compiles and name != OURS  # in its first call, for this very size
     repeats: list[float] = [] if compiled or first < ENOUGH else [first]
     started = time.perf_counter()
     while not repeats or time.perf_counter() - started + repeats[-1] < ENOUGH:
-        repeats.append(timed(player).whole)
+        repeats.append(timed(player, apart=False).whole)
     return {
         "seconds": median(repeats) / work.epochs,
         "first_call_seconds": first,

@@ -10,16 +10,31 @@ LEAST, MOST = 3, 60
 
 
 class Turn(NamedTuple):
-    """One timed call: seconds of training, of evaluating before and after, and of the same call for no epochs."""
+    """One timed call.
 
-    training: float
+    Attributes
+    ----------
+    calling : float
+        Seconds of the call that trains.
+    evaluating : float
+        Seconds of evaluating before and after, if that is not in the call.
+    twice : float or None
+        Seconds of the same call for twice the epochs, if the call does more than training.
+    """
+
+    calling: float
     evaluating: float = 0.0
-    empty: float = 0.0
+    twice: float | None = None
 
     @property
     def whole(self) -> float:
         """Seconds of the call as a user makes it."""
-        return self.training + self.evaluating
+        return self.calling + self.evaluating
+
+    @property
+    def training(self) -> float:
+        """Seconds of training alone."""
+        return self.calling if self.twice is None else max(self.twice - self.calling, 1e-9)
 
 
 def play(

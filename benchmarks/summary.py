@@ -34,7 +34,7 @@ class Measured:
     def __post_init__(self) -> None:
         warm = median(turn.whole for turn in self.turns)
         self.seconds = warm * self.factor
-        self.training = median(turn.training - turn.empty for turn in self.turns) * self.factor
+        self.training = median(turn.training for turn in self.turns) * self.factor
         self.compile = max(self.first.whole - warm, 0.0) * self.compile_factor
 
     @property

@@ -49,9 +49,9 @@ class Contestant(ABC):
     def weights(self) -> list[Array]:
         """Return every member's trained weights, flat, in the order of `Work.theta`."""
 
-    def empty(self) -> None:
-        """Do all that a call does beside training, where that is more than `evaluate`; nothing by default."""
-        return
+    def twice(self) -> bool:
+        """Train for twice the epochs, where `train` does more than training; return whether it was done."""
+        return False
 
     def about(self) -> str:
         """Say what there is to know about how it was run; nothing by default."""

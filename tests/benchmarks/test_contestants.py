@@ -60,7 +60,6 @@ def test_chainrule_says_which_engine(population: Work) -> None:
     player = contestant("chainrule")(population)
     player.train()
     assert player.about().endswith(": 5")
-    player.empty()
 
 
 def test_weights_of_another_shape_are_no_proof(mixture: Work) -> None:

@@ -43,10 +43,10 @@ def test_as_many_rounds_as_fit(budget: float, rounds: int) -> None:
 
 
 def measured(
-    *seconds: float, first: float = 0.0, empty: float = 0.0, evaluating: float = 0.0, **more: float
+    *seconds: float, first: float = 0.0, twice: float | None = None, evaluating: float = 0.0, **more: float
 ) -> Measured:
-    turns = [Turn(value, evaluating, empty) for value in seconds]
-    return Measured(Turn(first or seconds[0], evaluating, empty), turns, **more)  # type: ignore[arg-type]
+    turns = [Turn(value, evaluating, twice) for value in seconds]
+    return Measured(Turn(first or seconds[0], evaluating, twice), turns, **more)  # type: ignore[arg-type]
 
 
 def test_medians_and_factors() -> None:
@@ -58,7 +58,8 @@ def test_medians_and_factors() -> None:
 
 
 def test_what_a_call_does_beside_training() -> None:
-    assert measured(3.0, empty=1.0).training == 2.0
+    one = measured(3.0, twice=5.0)  # one second of set-up, two of training
+    assert (one.seconds, one.training) == (3.0, 2.0)
 
 
 def case(**more: object) -> Case:
