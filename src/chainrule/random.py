@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -42,7 +42,28 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
         If `seed` is no such number.
     """
     digest = hashlib.blake2b(f"{check_seed(seed)}/{name}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    bits = np.random.Philox(_NO_ENTROPY)
+    bits.state = {
+        "bit_generator": "Philox",
+        "state": {"counter": _ZEROS, "key": np.frombuffer(digest, dtype="<u8").astype(np.uint64)},
+        "buffer": _ZEROS,
+        "buffer_pos": len(_ZEROS),
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return np.random.Generator(bits)
+
+
+class _NoEntropy(np.random.bit_generator.ISeedSequence):
+    """Stands where NumPy would gather entropy from the system, only to see it replaced by the key."""
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray[Any, Any]:
+        """Return zeros."""
+        return np.zeros(n_words, dtype=dtype)
+
+
+_NO_ENTROPY = _NoEntropy()
+_ZEROS = np.zeros(4, dtype=np.uint64)
 
 
 def check_seed(seed: object) -> int:

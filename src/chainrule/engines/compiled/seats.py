@@ -187,6 +187,9 @@ class WeightStore:
             drawn = self._drawn.setdefault((network, dtype), {})
             for member, seed in zip(share.members.tolist(), share.cohort.seeds, strict=True):
                 if seed not in drawn:
-                    drawn[seed] = network.pack(network.init(stream(seed, "init"))).astype(dtype)
+                    params = network.init(stream(seed, "init"))
+                    drawn[seed] = theta = np.empty(network.n_parameters, dtype=dtype)
+                    for slot in network.slots:
+                        theta[slot.slice] = params[slot.layer][slot.key].ravel()
                 thetas[member] = drawn[seed]
         return thetas

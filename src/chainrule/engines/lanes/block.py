@@ -54,7 +54,9 @@ class LanesBlock(Block):
         self.width = width_tag(LANES[self.dtype.itemsize])
         most = max(min(course.batch, train.n), train.n if course.log_every <= course.epochs else 1)
         self.shape = make_shape(plans, len(self.width), self.dtype.itemsize, most)
-        self.index = [places_of(plan, self.shape) for plan in plans]
+        one_of_each = {plan.sizes: plan for plan in plans}
+        found = {sizes: places_of(plan, self.shape) for sizes, plan in one_of_each.items()}
+        self.index = [found[plan.sizes] for plan in plans]
         self.buffers = self._make_buffers(tracking)
         self.setting = _make_setting(plans[0], course, len(plans))
         for lane, theta in enumerate(thetas):
