@@ -45,6 +45,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/chainrule doctor --warm --quiet
 	touch $@
 
 $(ORACLE_INSTALLED): pyproject.toml constraints.txt
