@@ -46,11 +46,10 @@ from chainrule.engines.compiled.simd import (
     store,
     store_scalar,
 )
-from chainrule.engines.compiled.tracking import Floats
 
 
 @inlined
-def prepare_step(code: int, members: int, hyper: Pointer, powers: Floats, base: Floats) -> None:
+def prepare_step(code: int, members: int, hyper: Pointer, powers: Pointer, base: Pointer) -> None:
     """Count one step of Adam's clock: fill the rows SCALE and SHIFT.
 
     With c1 = 1 - beta1^t and c2 = 1 - beta2^t the step is
@@ -64,16 +63,16 @@ def prepare_step(code: int, members: int, hyper: Pointer, powers: Floats, base: 
         return
     width = lanes_of(hyper)
     for k in range(members):
-        powers[0, k] *= base[0, k]
-        powers[1, k] *= base[1, k]
-        first, second = 1.0 - powers[0, k], 1.0 - powers[1, k]
+        powers[k] *= base[k]
+        powers[members + k] *= base[members + k]
+        first, second = 1.0 - powers[k], 1.0 - powers[members + k]
         root = math.sqrt(second)
         if code == ADAM_OVERWRITING:
             store_scalar(hyper, SCALE * width + k, first)
             store_scalar(hyper, SHIFT * width + k, second)
         else:
-            store_scalar(hyper, SCALE * width + k, base[3, k] / first * root)
-            store_scalar(hyper, SHIFT * width + k, base[2, k] * root)
+            store_scalar(hyper, SCALE * width + k, base[3 * members + k] / first * root)
+            store_scalar(hyper, SHIFT * width + k, base[2 * members + k] * root)
     if members == 1:
         for row in range(SCALE, SHIFT + 1):
             store(hyper, row * width, splat(hyper, load_scalar(hyper, row * width)))

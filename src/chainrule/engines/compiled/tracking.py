@@ -213,13 +213,13 @@ def _ask_rules(t: Watch, k: int) -> int:
 
 
 @inlined
-def begin_epoch(t: Watch, rates: Floats, column: int) -> None:
-    """Start counting an epoch's steps, with learning rates `rates[column]`; the loss_ratio schedule keeps its own."""
+def begin_epoch(t: Watch, rates: Pointer, epoch: int) -> None:
+    """Start counting an epoch's steps, `rates` (E, V) are those of a stretch; the loss_ratio schedule leads its own."""
     t.steps[0] = 0
     for k in range(t.members):
         t.total[k], t.sound[k] = 0.0, 1
         if t.ratio[0] == 0:
-            t.rate[k] = rates[column, k]
+            t.rate[k] = rates[epoch * t.members + k]
 
 
 @inlined

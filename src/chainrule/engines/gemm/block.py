@@ -76,8 +76,6 @@ class GemmBlock(Block):
         self.own_order = np.arange(max(self.data.n, self.validation.n), dtype=np.int32)
         watched = Watched(*tracking, 1, len(plan.rules))
         self.table = make_table(self.setting, self.layers, self.buffers, self.data, self.validation, watched)
-        self.base = np.array([[plan.hyper[0]], [plan.hyper[2]], [plan.hyper[4]], [0.0]])
-        self.powers = np.ones((2, 1))
         self.buffers.theta[self.index] = theta
         if plan.keeps_best:
             self.buffers.best[:] = self.buffers.theta
@@ -86,23 +84,20 @@ class GemmBlock(Block):
         """Train a stretch; see `Block.advance`."""
         epochs = [0] * self.threads
         orders = self.own_order if stretch.orders is None else np.ascontiguousarray(stretch.orders[:, 0])
-        stage = Stage(orders, self.own_order, cancel, stretch.orders is None)
+        stage = Stage(
+            orders=orders,
+            in_order=stretch.orders is None,
+            ascending=self.own_order,
+            rates=np.ascontiguousarray(stretch.rates),
+            n_rates=len(stretch.rates),
+            cancel=cancel,
+        )
         table = np.concatenate([self.table, make_table(stage)])
         floats = self.buffers.zeros
 
         def work(thread: int) -> None:
             with denormals_flushed():
-                epochs[thread] = train_member(
-                    table,
-                    stretch.rates,
-                    self.powers,
-                    self.base,
-                    floats,
-                    stretch.first,
-                    stretch.stop,
-                    thread,
-                    self.width,
-                )
+                epochs[thread] = train_member(table, floats, stretch.first, stretch.stop, thread, self.width)
 
         if self.threads == 1:
             work(0)
@@ -155,6 +150,8 @@ class GemmBlock(Block):
             real=real,
             spare=floats((1 + setting.threads) * L),
             scales=floats((LENGTHS + 2 * setting.layers) * L),
+            base=np.array([[plan.hyper[0]], [plan.hyper[2]], [plan.hyper[4]], [0.0]]),
+            powers=np.ones((2, 1)),
             sums=np.zeros(N_SUMS),
             decisions=np.zeros(N_DECISIONS, dtype=np.int64),
             gate=np.zeros(GATE_SIZE, dtype=np.int64),

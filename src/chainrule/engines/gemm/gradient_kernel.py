@@ -14,6 +14,7 @@ from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, EPS
 from chainrule.engines.compiled.simd import (
     Pointer,
     absolute,
+    at_least,
     copysign,
     fma,
     greater,
@@ -41,7 +42,7 @@ from chainrule.engines.gemm.records import (
     Setting,
 )
 from chainrule.engines.gemm.threads import meet
-from chainrule.engines.gemm.tiles import single
+from chainrule.engines.gemm.tiles import all_lanes, single
 
 SIZES, SQUARES, RELATIVE_SQUARES, LARGEST, SOUND = range(5)
 """What `_down_columns` sums up: |v|, v^2, (v / scale)^2; or the largest |v|; or 0, but NaN where not all are finite."""
@@ -112,6 +113,14 @@ def reduce_all(what: int, setting: Setting, layers: Layers, b: Buffers, values: 
 @called
 def is_finite(setting: Setting, layers: Layers, b: Buffers) -> bool:
     """Whether all weights are finite."""
+    n, L, zero = layers.shares[setting.threads], lanes_of(b.theta), splat(b.theta, 0.0)
+    even, odd = zero, zero
+    for p in range(0, n - L, 2 * L):
+        even, odd = fma(load(b.theta, p), zero, even), fma(load(b.theta, p + L), zero, odd)
+    held = fma(load(b.theta, n - L), zero, even) + odd
+    if all_lanes(at_least(held, held)):
+        return True
+    # something is not, but it may be padding: a step rule may divide 0 by 0 there
     return not math.isnan(reduce_all(SOUND, setting, layers, b, b.theta))
 
 

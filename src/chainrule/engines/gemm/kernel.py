@@ -36,6 +36,7 @@ from chainrule.engines.gemm.records import (
 from chainrule.engines.gemm.step_kernel import (
     backward,
     chunk_losses,
+    fetch_next,
     forward,
     gather_inputs,
     inputs_of,
@@ -55,15 +56,11 @@ STAGE = WATCHED + len(Watched._fields)
 
 
 @kernel
-def train_member(
-    table: Any, rates: Any, powers: Any, base: Any, floats: Any, first: int, stop: int, thread: int,
-    width: tuple[int, ...],
-) -> int:  # fmt: skip
+def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, width: tuple[int, ...]) -> int:
     """Train from epoch `first` up to `stop` and return the number of completed epochs.
 
-    `table` holds the tuples above (see `fields.make_table`), `rates` (E or 1, 1) the learning rates, `powers` and
-    `base` are for `optimizer_kernel.prepare_step`, `floats` is any array of the training dtype, and `width` the tag of
-    the vectors (see `simd.width_tag`).
+    `table` holds the tuples above (see `fields.make_table`), `floats` is any array of the training dtype, and `width`
+    the tag of the vectors (see `simd.width_tag`).
     """
     like = pointer(floats, width)
     setting, layers = fields_at(table, 0, Setting, like), fields_at(table, LAYERS, Layers, like)
@@ -96,13 +93,13 @@ def train_member(
             if last or b.decisions[GOES_ON] == 0:
                 return epoch
         if lead:
-            begin_epoch(t, rates, epoch - first if rates.shape[0] > 1 else 0)
+            begin_epoch(t, stage.rates, epoch - first if stage.n_rates > 1 else 0)
             set_rate(b, t.rate[0])
         if setting.full:
-            _step(setting, layers, b, samples, ascending, 0, samples.n, True, t, powers, base, cancel, thread)
+            _step(setting, layers, b, samples, ascending, 0, samples.n, True, t, cancel, thread)
         else:
             order = ascending if stage.in_order else offset(stage.orders, (epoch - first) * samples.n)
-            _minibatches(setting, layers, b, samples, order, stage.in_order, t, powers, base, cancel, thread)
+            _minibatches(setting, layers, b, samples, order, stage.in_order, t, cancel, thread)
             if b.decisions[CANCELLED]:
                 return epoch
         if lead:
@@ -117,15 +114,15 @@ def train_member(
 
 @merged
 def _minibatches(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, in_order: bool, t: Watch, powers: Any,
-    base: Any, cancel: Pointer, thread: int,
+    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, in_order: bool, t: Watch,
+    cancel: Pointer, thread: int,
 ) -> None:  # fmt: skip
     """Train an epoch of minibatches, or to the end of a step behind which it is cancelled."""
     begin = 0
     while begin < data.n:
         count = min(setting.batch, data.n - begin)
         batch(setting, layers, b, data, order, begin, count, in_order, False, True, thread)
-        _step(setting, layers, b, data, order, begin, count, in_order, t, powers, base, cancel, thread)
+        _step(setting, layers, b, data, order, begin, count, in_order, t, cancel, thread)
         begin += count
         if b.decisions[CANCELLED]:
             return
@@ -166,7 +163,7 @@ def batch(
 @merged
 def _step(
     setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
-    t: Watch, powers: Any, base: Any, cancel: Pointer, thread: int,
+    t: Watch, cancel: Pointer, thread: int,
 ) -> None:  # fmt: skip
     """Count the step, and move the weights if its loss is finite."""
     threads = setting.threads
@@ -177,12 +174,13 @@ def _step(
         count_step(t, 0, loss)
         if t.ratio[0] > 0:
             set_rate(b, t.rate[0])
-        base[3, 0] = t.rate[0]
-        prepare_step(setting.optimizer, 1, b.hyper, powers, base)
+        b.base[3] = t.rate[0]
+        prepare_step(setting.optimizer, 1, b.hyper, b.powers, b.base)
         b.losses[0] = loss
         after_step(t, b.losses)
         b.decisions[MOVES], b.decisions[CANCELLED] = t.sound[0], cancel[0]
     meet(b.gate, threads)
+    fetch_next(setting, layers, data, order, begin + count, in_order)
     if b.decisions[MOVES]:
         if count <= setting.chunk:  # what `batch` passed through the layers is still there
             X = inputs_of(layers, b, data, begin, in_order)

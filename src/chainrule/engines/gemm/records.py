@@ -110,6 +110,8 @@ class Buffers(NamedTuple):
         Two vectors for each thread.
     scales
         What gradients are divided or multiplied by, two vectors a layer and one more.
+    base, powers
+        float64 (4, 1), (2, 1): see `optimizer_kernel.prepare_step`.
     sums
         float64: see `LOSSES` and so on.
     decisions, gate
@@ -139,6 +141,8 @@ class Buffers(NamedTuple):
     real: AnyFloats
     spare: AnyFloats
     scales: AnyFloats
+    base: Floats
+    powers: Floats
     sums: Floats
     decisions: Integers
     gate: Integers
@@ -186,14 +190,18 @@ class Stage(NamedTuple):
         The order of the samples in each epoch, unless they keep their own (`in_order`).
     ascending
         0, 1, 2, ... for the longest part.
+    rates : (n_rates, 1)
+        Learning rate of each epoch, or the one of all of them.
     cancel : (1,)
         Set to 1 to end early.
     """
 
     orders: Indices
-    ascending: Indices
-    cancel: Integers
     in_order: bool
+    ascending: Indices
+    rates: Floats
+    n_rates: int
+    cancel: Integers
 
 
 _named: Any = NamedTuple

@@ -11,10 +11,12 @@ from __future__ import annotations
 from chainrule.engines.compiled.cache import called, merged
 from chainrule.engines.compiled.simd import Pointer, lanes_of, offset
 from chainrule.engines.gemm.records import Data
-from chainrule.engines.gemm.tiles import DESCEND, MOST_GATHERED, STORE, descend_rows, gathered_row
+from chainrule.engines.gemm.tiles import DESCEND, MOST_GATHERED, STORE, descend_rows, fetch_ahead, gathered_row
 
-BLOCK_INPUTS = 56
-"""Rows of weights in a block: times `MOST_GATHERED` vectors of 64 bytes they take 35 KiB."""
+BLOCK_INPUTS = 112
+"""Rows of weights in a block; a chunk needs some of them: `MOST_GATHERED` vectors of all of them are 70 KiB."""
+ENTRIES_OF_A_LINE = 16
+"""Inputs in a cache line; as many values of float32, and half as many of float64."""
 MOST_DELTA_VECTORS = 560
 """Vectors of deltas, of all samples of a chunk, that stay in a first-level cache beside the row in work."""
 
@@ -49,6 +51,17 @@ def _next_width(left: int, most: int) -> int:
     """Return how many vectors to take next, so that all parts are about equally wide."""
     parts = (left + most - 1) // most
     return (left + parts - 1) // parts
+
+
+@called
+def fetch_lists(count: int, order: Pointer, data: Data, blocks: int) -> None:
+    """Ask for the lists of the samples that come next: they lie scattered in memory, far away."""
+    for s in range(count):
+        place = order[s] * (blocks + 1)
+        first, last = data.starts[place], data.starts[place + blocks]
+        for p in range(first, last, ENTRIES_OF_A_LINE):
+            fetch_ahead(data.inputs, p)
+            fetch_ahead(data.values, p)
 
 
 @called

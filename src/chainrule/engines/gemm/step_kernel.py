@@ -31,6 +31,7 @@ from chainrule.engines.gemm.records import (
 )
 from chainrule.engines.gemm.sparse_kernel import (
     BLOCK_INPUTS,
+    fetch_lists,
     list_inputs,
     sparse_descent,
     sparse_gradient,
@@ -220,6 +221,13 @@ def list_chunk(setting: Setting, layers: Layers, b: Buffers, data: Data, order: 
         list_inputs(
             count, order, data, blocks_of(layers), layers.sizes[FAN_IN], b.listed, b.listed_samples, b.listed_values
         )
+
+
+@merged
+def fetch_next(setting: Setting, layers: Layers, data: Data, order: Pointer, begin: int, in_order: bool) -> None:
+    """Ask for the inputs of the next step while this one is busy with its gradient."""
+    if data.sparse and not in_order:
+        fetch_lists(min(setting.batch, data.n - begin), offset(order, begin), data, blocks_of(layers))
 
 
 @called

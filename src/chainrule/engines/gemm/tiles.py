@@ -10,7 +10,8 @@ What becomes of the sums is the caller's choice: `STORE` writes them, `DESCEND` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -108,6 +109,33 @@ class Writer:
                         for held, p in sums:
                             self.store(p, self.builder.fmul(self.builder.load(held), self.load(p)))
 
+    @contextmanager
+    def each(self, first: Any, last: Any) -> Iterator[Any]:
+        """Write a loop over whole numbers from `first` up to `last`, the only one there is for them.
+
+        LLVM would do several rounds at once and then the rest: with a few rounds that is a jump more to foresee.
+        """
+        before = self.builder.block
+        test, body, after = (self.builder.append_basic_block(name) for name in ("test", "body", "after"))
+        self.builder.branch(test)
+        self.builder.position_at_end(test)
+        number = self.builder.phi(LONG)
+        number.add_incoming(first, before)
+        self.builder.cbranch(self.builder.icmp_signed("<", number, last), body, after)
+        self.builder.position_at_end(body)
+        yield number
+        number.add_incoming(self.builder.add(number, ir.Constant(LONG, 1)), self.builder.block)
+        self.builder.branch(test).set_metadata("llvm.loop", self._once())
+        self.builder.position_at_end(after)
+
+    def _once(self) -> Any:
+        """Return the property of a loop whose rounds are not to be written out; such a node names itself first."""
+        module = self.builder.module
+        off = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+        node = ir.MDValue(module, [off], name=str(len(module.metadata)))
+        node.operands = (node, off)
+        return node
+
     def choose(self, which: Any, cases: Mapping[int, Callable[[], None]]) -> None:
         """Write all cases and a jump to the one whose number is `which`."""
         end = self.builder.append_basic_block("chosen")
@@ -154,10 +182,10 @@ def _write_dense(writer: Writer, rows: int, vectors: int, args: Values) -> None:
     begun = [writer.at(start, writer.times(r, start_row)) for r in range(rows)]
     held = [[writer.accumulator(writer.at(begun[r], c)) for c in columns] for r in range(rows)]
     a_rows = [writer.at(a, writer.times(r, a_row)) for r in range(rows)]
-    with cgutils.for_range(writer.builder, steps) as loop:
-        row_of_b = writer.at(b, writer.times(loop.index, b_step))
+    with writer.each(ir.Constant(LONG, 0), steps) as step:
+        row_of_b = writer.at(b, writer.times(step, b_step))
         right = [writer.load(writer.at(row_of_b, c)) for c in columns]
-        place = writer.times(loop.index, a_step)
+        place = writer.times(step, a_step)
         for r in range(rows):
             left = writer.spread(writer.at(a_rows[r], place))
             for c in range(vectors):
@@ -193,7 +221,7 @@ def _write_gathered(writer: Writer, vectors: int, args: Values) -> None:
     values, indices, first, last, b, b_step, start, out, how, down = args
     columns = [c * writer.lanes for c in range(vectors)]
     held = [writer.accumulator(writer.at(start, c)) for c in columns]
-    with cgutils.for_range_slice(writer.builder, first, last, ir.Constant(LONG, 1), LONG) as (p, _):
+    with writer.each(first, last) as p:
         index = writer.builder.sext(writer.builder.load(writer.at(indices, p)), LONG)
         row = writer.at(b, writer.times(index, b_step))
         left = writer.spread(writer.at(values, p))
@@ -223,7 +251,7 @@ def _write_descent(writer: Writer, vectors: int, args: Values) -> None:
     values, indices, first, last, delta, out, out_row, down = args
     columns = [c * writer.lanes for c in range(vectors)]
     held, factor = [writer.load(writer.at(delta, c)) for c in columns], writer.load(down)
-    with cgutils.for_range_slice(writer.builder, first, last, ir.Constant(LONG, 1), LONG) as (p, _):
+    with writer.each(first, last) as p:
         index = writer.builder.sext(writer.builder.load(writer.at(indices, p)), LONG)
         row = writer.at(out, writer.times(index, out_row))
         left = writer.spread(writer.at(values, p))
@@ -275,3 +303,30 @@ def single(typingctx: Any, p: Any) -> Any:
         return args[0]
 
     return signature(PointerType(p.dtype, 1), p), codegen
+
+
+@built_in
+def fetch_ahead(typingctx: Any, p: Any, i: Any) -> Any:
+    """Ask for the cache line of p[i], which will be read a little later."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        number, address = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), address)
+        read, second_level, data = (ir.Constant(number, value) for value in (0, 2, 1))
+        builder.call(function, [place, read, second_level, data])
+        return context.get_dummy_value()
+
+    return signature(types.void, p, types.intp), codegen
+
+
+@built_in
+def all_lanes(typingctx: Any, mask: Any) -> Any:
+    """Whether a mask holds in all lanes."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = ir.IntType(mask.lanes)
+        return builder.icmp_signed("==", builder.bitcast(args[0], bits), ir.Constant(bits, -1))
+
+    return signature(types.boolean, mask), codegen

@@ -107,7 +107,7 @@ def train_block(
                 _keep_best(shape, buffers, t)
             if going == 0 or last:
                 return epoch
-        begin_epoch(t, rates, epoch - first if rates.shape[0] > 1 else zero)
+        begin_epoch(t, pointer(rates, width), epoch - first if rates.shape[0] > 1 else zero)
         set_rates(setting, buffers, t.rate)
         order = orders[epoch - first] if orders.shape[0] > 0 else none
         begin = zero
@@ -119,7 +119,7 @@ def train_block(
             for m in range(t.members):
                 count_step(t, m, buffers.losses[m])
                 buffers.mask[m] = 1.0 if t.status[m] == TRAINING and t.sound[m] == 1 else 0.0
-            prepare_step(setting.optimizer, setting.members, buffers.hyper, arrays.powers, arrays.base)
+            prepare_step(setting.optimizer, setting.members, buffers.hyper, buffers.powers, buffers.base)
             apply_step(
                 setting.optimizer, buffers.theta, buffers.grad, buffers.one, buffers.two, buffers.hyper, buffers.mask,
                 buffers.check, shape.n_theta * lanes_of(buffers.theta),
