@@ -125,9 +125,8 @@ def is_finite(setting: Setting, layers: Layers, b: Buffers) -> bool:
 
 
 @called
-def penalty(setting: Setting, layers: Layers, b: Buffers) -> float:
-    """Return l1 sum |w| + l2 / 2 sum w^2 over the weight matrices."""
-    penalties = 0.0
+def with_penalties(loss: float, setting: Setting, layers: Layers, b: Buffers) -> float:
+    """Return the loss plus l1 sum |w| + l2 / 2 sum w^2 of each weight matrix."""
     one = single(b.spare)
     for layer in range(setting.layers):
         numbers, fan_in = offset(layers.numbers, layer * N_NUMBERS), layers.sizes[layer * N_SIZES + FAN_IN]
@@ -135,8 +134,8 @@ def penalty(setting: Setting, layers: Layers, b: Buffers) -> float:
         sizes = reduce_layer(SIZES, setting, layers, b, b.theta, layer, 0, fan_in, b.zeros[0])
         squares = reduce_layer(SQUARES, setting, layers, b, b.theta, layer, 0, fan_in, b.zeros[0])
         total = l1 * splat(one, sizes) + splat(one, 0.5) * l2 * splat(one, squares)
-        penalties += lane(total, 0)
-    return penalties
+        loss += lane(total, 0)
+    return loss
 
 
 @merged

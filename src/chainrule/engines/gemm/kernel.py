@@ -16,7 +16,7 @@ from chainrule.engines.compiled.optimizer_kernel import apply_step, prepare_step
 from chainrule.engines.compiled.simd import Pointer, lanes_of, load, offset, pointer, store
 from chainrule.engines.compiled.tracking import Watch, after_step, begin_epoch, count_step, end_epoch, judge
 from chainrule.engines.gemm.fields import fields_at
-from chainrule.engines.gemm.gradient_kernel import is_finite, penalty, ready_gradient
+from chainrule.engines.gemm.gradient_kernel import is_finite, ready_gradient, with_penalties
 from chainrule.engines.gemm.records import (
     CANCELLED,
     COUNTS,
@@ -170,7 +170,7 @@ def _step(
     if thread == 0:
         loss = b.sums[LOSSES] / b.sums[DIVISOR]
         if setting.penalised:
-            loss += penalty(setting, layers, b)
+            loss = with_penalties(loss, setting, layers, b)
         count_step(t, 0, loss)
         if t.ratio[0] > 0:
             set_rate(b, t.rate[0])

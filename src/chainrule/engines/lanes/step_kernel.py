@@ -9,6 +9,7 @@ from chainrule.engines.compiled.cache import called, inlined
 from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, BCE_LOGITS, SOFTMAX_CE
 from chainrule.engines.compiled.simd import (
     Pointer,
+    Vector,
     absolute,
     copysign,
     fma,
@@ -146,11 +147,16 @@ def add_penalties(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     for layer in range(setting.layers):
         l1, l2 = load(penalty, 2 * layer * L), load(penalty, (2 * layer + 1) * L)
         sizes, squares, zero, one = splat(l1, 0.0), splat(l1, 0.0), splat(l1, 0.0), splat(l1, 1.0)
-        for p in range(shape.weights[layer], shape.weights[layer] + shape.sizes[layer] * shape.sizes[layer + 1]):
-            w = load(theta, p * L)
-            sizes, squares = sizes + absolute(w), fma(w, w, squares)
-            sign = select(greater(absolute(w), zero), copysign(one, w), w)
-            store(grad, p * L, load(grad, p * L) + fma(l1, sign, l2 * w))
+        n_in, n_out = shape.sizes[layer], shape.sizes[layer + 1]
+        for j in range(n_out):
+            column, column_squares = zero, zero
+            for i in range(n_in):
+                p = shape.weights[layer] + i * n_out + j
+                w = load(theta, p * L)
+                column, column_squares = column + absolute(w), fma(w, w, column_squares)
+                sign = select(greater(absolute(w), zero), copysign(one, w), w)
+                store(grad, p * L, load(grad, p * L) + fma(l1, sign, l2 * w))
+            sizes, squares = sizes + column, squares + column_squares
         total = l1 * sizes + splat(l2, 0.5) * l2 * squares
         spare = buffers.check
         store(spare, 0, total)
@@ -171,8 +177,21 @@ def clip_values(shape: Shape, buffers: Buffers) -> None:
         store(grad, p * L, select(greater(splat(g, 1.0), absolute(finite)), held, g))
 
 
+@inlined
+def _sum_squares(values: Pointer, scale: Vector, first: int, rows: int, columns: int, total: Vector) -> Vector:
+    """Add the squares of values / scale, first down each column and then along them, as the gemm engine does."""
+    L = lanes_of(values)
+    for j in range(columns):
+        column = splat(values, 0.0)
+        for i in range(rows):
+            v = load(values, (first + i * columns + j) * L) / scale
+            column = fma(v, v, column)
+        total = total + column
+    return total
+
+
 @called
-def clip_norms(shape: Shape, buffers: Buffers) -> None:
+def clip_norms(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     """Shorten a gradient that is longer than the bound; see `chainrule.optim.clip_by_norm`, also for the scaling."""
     L = lanes_of(buffers.theta)
     grad, bound = buffers.grad, load(offset(buffers.clip, L), 0)
@@ -183,9 +202,9 @@ def clip_norms(shape: Shape, buffers: Buffers) -> None:
     usable = select(greater(one, absolute(largest * zero)), select(greater(largest, zero), one, zero), zero)
     scale = select(greater(usable, zero), largest, one)
     squares = zero
-    for p in range(shape.n_theta):
-        unit = load(grad, p * L) / scale
-        squares = fma(unit, unit, squares)
+    for layer in range(setting.layers):
+        rows = shape.sizes[layer] + (1 if shape.biases[layer] >= 0 else 0)  # the bias follows the weights
+        squares = _sum_squares(grad, scale, shape.weights[layer], rows, shape.sizes[layer + 1], squares)
     relative = sqrt(squares)
     long = select(greater(relative, bound / scale), usable, zero)
     factor = bound / relative
@@ -198,21 +217,19 @@ def clip_norms(shape: Shape, buffers: Buffers) -> None:
 def normalise_arrays(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     """Divide the gradient of each weight matrix and each bias vector by sqrt(sum of squares + eps)."""
     for layer in range(setting.layers):
-        _normalise(buffers, shape.weights[layer], shape.sizes[layer] * shape.sizes[layer + 1])
+        _normalise(buffers, shape.weights[layer], shape.sizes[layer], shape.sizes[layer + 1])
         if shape.biases[layer] >= 0:
-            _normalise(buffers, shape.biases[layer], shape.sizes[layer + 1])
+            _normalise(buffers, shape.biases[layer], 1, shape.sizes[layer + 1])
 
 
 @called
-def _normalise(buffers: Buffers, first: int, count: int) -> None:
+def _normalise(buffers: Buffers, first: int, rows: int, columns: int) -> None:
     L = lanes_of(buffers.theta)
-    grad, squares = buffers.grad, splat(buffers.grad, 0.0)
-    for p in range(first, first + count):
-        g = load(grad, p * L)
-        squares = fma(g, g, squares)
+    grad, zero = buffers.grad, splat(buffers.grad, 0.0)
+    squares = _sum_squares(grad, splat(zero, 1.0), first, rows, columns, zero)
     eps = load(buffers.hyper, 5 * L)
     length = sqrt(squares + eps)
-    for p in range(first, first + count):
+    for p in range(first, first + rows * columns):
         store(grad, p * L, load(grad, p * L) / length)
 
 
@@ -224,7 +241,7 @@ def ready_gradient(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     if setting.clips_value:
         clip_values(shape, buffers)
     if setting.clips_norm:
-        clip_norms(shape, buffers)
+        clip_norms(shape, setting, buffers)
     if setting.optimizer == ARRAY_NORMALIZED:
         normalise_arrays(shape, setting, buffers)
 
