@@ -41,17 +41,22 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
     ConfigError
         If `seed` is no such number.
     """
-    digest = hashlib.blake2b(f"{check_seed(seed)}/{name}".encode(), digest_size=16).digest()
-    bits = np.random.Philox(_NO_ENTROPY)
+    bits = np.random.Philox(_NO_ENTROPY)  # type: ignore[arg-type]  # it takes more than its types say
     bits.state = {
         "bit_generator": "Philox",
-        "state": {"counter": _ZEROS, "key": np.frombuffer(digest, dtype="<u8").astype(np.uint64)},
+        "state": {"counter": _ZEROS, "key": stream_key(seed, name)},
         "buffer": _ZEROS,
         "buffer_pos": len(_ZEROS),
         "has_uint32": 0,
         "uinteger": 0,
     }
     return np.random.Generator(bits)
+
+
+def stream_key(seed: int, name: StreamName) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return the two words that key a stream's Philox generator: a BLAKE2b hash of seed and name."""
+    digest = hashlib.blake2b(f"{check_seed(seed)}/{name}".encode(), digest_size=16).digest()
+    return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 
 
 class _NoEntropy(np.random.bit_generator.ISeedSequence):

@@ -15,12 +15,13 @@ from chainrule.engines.compiled.extras import Extras
 from chainrule.engines.compiled.history import Collected
 from chainrule.engines.compiled.leaving import Leaving
 from chainrule.engines.compiled.making import Maker
-from chainrule.engines.compiled.orders import Clock, Orders, Shuffles, of_block
+from chainrule.engines.compiled.orders import Clock, Shuffles
 from chainrule.engines.compiled.samples import SampleStore
-from chainrule.engines.compiled.seats import Members, Seat, WeightStore, make_seat, make_seats
+from chainrule.engines.compiled.seats import Members, Seat, WeightStore, make_seats
 from chainrule.nn import Array
 
 Index = np.ndarray[Any, np.dtype[np.int64]]
+Task = Callable[[], None]
 Flag = np.ndarray[Any, np.dtype[np.int64]]
 STRETCH_BYTES = 32 * 2**20
 """Rates, orders and rows of a stretch take about this much at most."""
@@ -28,7 +29,7 @@ STRETCH_BYTES = 32 * 2**20
 
 @dataclass(frozen=True)
 class Fetched:
-    """History rows of a block: its members, the rows' epochs (T,), and the rows (T, columns, V)."""
+    """History rows of a block: its members, the rows' epochs (T,), and the rows (V, columns, T)."""
 
     members: list[int]
     moments: Index
@@ -68,11 +69,10 @@ class BundleTraining:
         config = members.config
         self.clock = Clock(members.schedules(), members.base, config.epochs)
         shuffled = config.shuffle and not self.course.full
-        self.shuffles = Shuffles(members.n) if shuffled else None
-        self.orders: dict[int, Orders] = {}
+        self.shuffles = Shuffles(members.seeds, members.n) if shuffled else None
         self.extras = [Extras(share) for share in members.shares] if members.has_extras else []
         self.longest = self._longest_stretch()
-        self.first = self.stop = self.n_windows = 0
+        self.first = self.stop = 0
         self.left: dict[int, Leaving] = {}
         self.newly_left: list[tuple[int, Leaving]] = []
         self.fetched: list[Fetched] = []
@@ -98,16 +98,20 @@ class BundleTraining:
 
     # -- before a stretch ------------------------------------------------------------------------------------
 
-    def prepare(self, epochs: int, cancel: Flag) -> Iterator[Callable[[], None]]:
-        """Get ready for the next stretch, of `epochs` epochs or less, and yield what is to be done for each block."""
+    def prepare(self, epochs: int, threads: int) -> list[Task]:
+        """Get ready for the next stretch, of `epochs` epochs or less; return what is to be done before `tasks`."""
         self.stop = min(self.first + min(epochs, self.longest), self.course.epochs + 1)
         if self.extras:
             self._measure_extras()
             self.stop = min(self.stop, self._next_kept())
         self.clock.stretch(self.first, self.stop)
         count = min(self.stop, self.course.epochs) - self.first
-        if self.shuffles is not None and count:
-            self.orders = self.shuffles.draw([self.members.seeds[k] for k in self._in_training()], count)
+        if self.shuffles is None:
+            return []
+        return self.shuffles.draw(list(self._in_training()), count, threads)
+
+    def tasks(self, cancel: Flag) -> Iterator[Task]:
+        """Yield what is to be done for each block."""
         for seat in self.seats:
             seat.state = 0
             seat.block.tracking.steps[0] = 0
@@ -136,12 +140,13 @@ class BundleTraining:
             ]
             extras.measure(self.first, [own for own, _ in who], [theta for _, theta in who])
 
-    def _advancing(self, seat: Seat, cancel: Flag) -> Callable[[], None]:
+    def _advancing(self, seat: Seat, cancel: Flag) -> Task:
         """Return what trains a block through the stretch, in any thread."""
 
         def advance() -> None:
             seat.state = 1
             seat.block.advance(self._stretch_of(seat), cancel)
+            seat.fetch()
             seat.state = 2
 
         return advance
@@ -153,7 +158,7 @@ class BundleTraining:
             rates = np.ascontiguousarray(self.clock.table[:, places])
             if self.clock.constant:
                 seat.rates = rates
-        orders = of_block(self.orders, [self.members.seeds[k] for k in places]) if self.orders else None
+        orders = None if self.shuffles is None else self.shuffles.of(places)
         return Stretch(self.first, self.stop, rates, orders)
 
     # -- after it --------------------------------------------------------------------------------------------
@@ -162,7 +167,7 @@ class BundleTraining:
         """Fetch what the stretch left: rows, windows, and who ended."""
         self.newly_left, self.fetched = [], []
         for seat in self.seats:
-            self._fetch(seat)
+            self.fetched.append(Fetched(seat.block.places, *seat.rows.latest()))
             self._note_ended(seat)
             if cancelled:
                 self._note_interrupted(seat)
@@ -176,15 +181,6 @@ class BundleTraining:
         self.first = self.stop
         self._compact()
 
-    def _fetch(self, seat: Seat) -> None:
-        t = seat.block.tracking
-        rows, windows = int(t.n_rows[0]), int(t.n_windows[0])
-        fetched = Fetched(seat.block.places, t.row_epochs[:rows].copy(), t.rows[:rows].copy())
-        self.fetched.append(fetched)
-        seat.rows.add(fetched.moments, fetched.table)
-        seat.windows.add(self.n_windows + np.arange(windows), t.window_rows[:windows].copy())
-        t.n_rows[0] = t.n_windows[0] = 0
-
     def _note_ended(self, seat: Seat) -> None:
         """Note down whom the kernel has ended, and who has come to the last epoch."""
         block, status = seat.block, seat.block.tracking.status
@@ -197,7 +193,7 @@ class BundleTraining:
             if self.extras and one.row is not None:
                 extras = self.extras[self.members.share_of[place]]
                 extras.measure(epochs, [int(self.members.own[place])], [block.theta(lane)])
-        if seat.rows.moments and seat.rows.moments[-1][-1] == self.course.epochs:
+        if seat.rows.stop and seat.rows.moments[seat.rows.stop - 1] == self.course.epochs:
             for lane in np.flatnonzero(seat.open).tolist():
                 self._leave(seat, lane, leaving.finished(block, lane))
 
@@ -224,4 +220,4 @@ class BundleTraining:
         blocks = self.maker.compact([seat.block for seat in self.seats])
         for seat in self.seats:
             self._seal(seat)
-        self.seats = [make_seat(block) for block in blocks]
+        self.seats = [Seat(block, self.members.n) for block in blocks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,27 +35,39 @@ class Segment:
     sound: np.ndarray[Any, np.dtype[np.bool_]]
 
 
-@dataclass
 class Sheet:
-    """The rows of a block so far."""
+    """The rows of a block so far, member by member.
 
-    moments: list[Integers] = field(default_factory=list)
-    tables: list[Array] = field(default_factory=list)
+    Parameters
+    ----------
+    members, columns, most : int
+        How many members and columns there are, and how many rows there can be at most: what is not needed of so large
+        a table never takes memory.
+    """
+
+    def __init__(self, members: int, columns: int, most: int) -> None:
+        self.moments = np.empty(most, dtype=np.int64)
+        self.table = np.empty((members, columns, most))
+        self.start = self.stop = 0
 
     def add(self, moments: Integers, table: Array) -> None:
-        """Keep rows (T, columns, V); both arrays must be the sheet's own."""
-        if len(moments):
-            self.moments.append(moments)
-            self.tables.append(table)
+        """Keep rows (T, columns, V), the latest ones from now on."""
+        self.start, self.stop = self.stop, self.stop + len(moments)
+        self.moments[self.start : self.stop] = moments
+        self.table[:, :, self.start : self.stop] = table.transpose(2, 1, 0)
+
+    def latest(self) -> tuple[Integers, Array]:
+        """Return moments (T,) and values (V, columns, T) of the latest rows; views."""
+        return self.moments[self.start : self.stop], self.table[:, :, self.start : self.stop]
 
     def seal(self, members: list[int]) -> Segment | None:
-        """Return the rows by member."""
-        if not self.moments:
+        """Return the rows."""
+        if not self.stop:
             return None
-        table = np.ascontiguousarray(np.concatenate(self.tables).transpose(2, 1, 0)[: len(members)])
-        moments = np.concatenate(self.moments)
+        moments, table = self.moments[: self.stop], self.table[:, :, : self.stop]
+        if 2 * self.stop < len(self.moments):  # or runs would hold on to the rest of the table
+            moments, table = moments.copy(), table.copy()
         moments.flags.writeable = False  # runs share it
-        self.moments, self.tables = [], []
         return Segment(members, moments, table, np.isfinite(table[:, 0]))
 
 

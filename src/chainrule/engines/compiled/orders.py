@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from chainrule.engines.compiled.shuffle_kernel import ALL_USED, COUNTER, N_STATE, PLACE, permute
 from chainrule.optim import Constant, LossRatio, Schedule, schedule
 from chainrule.optim import State as ClockState
-from chainrule.random import stream
+from chainrule.random import stream, stream_key
 
 Rates = np.ndarray[Any, np.dtype[np.float64]]
 Orders = np.ndarray[Any, np.dtype[np.int32]]
@@ -72,29 +75,64 @@ class Shuffles:
 
     Parameters
     ----------
+    seeds : sequence of int
+        The seed of each member.
     n : int
         Samples.
+
+    Attributes
+    ----------
+    row : ndarray (m,)
+        For each member the row of `tables` that is its seed's.
+    tables : ndarray (seeds, E, n)
+        The orders of the latest stretch.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, seeds: Sequence[int], n: int) -> None:
         self.n = n
-        self.generators: dict[int, np.random.Generator] = {}
+        distinct = {seed: row for row, seed in enumerate(dict.fromkeys(seeds))}
+        self.row: Index = np.array([distinct[seed] for seed in seeds], dtype=np.intp)
+        self.tables: Orders = np.zeros((len(distinct), 0, n), dtype=np.int32)
+        self.generators: list[np.random.Generator] = []
+        self.states = np.zeros((0, N_STATE), dtype=np.uint64)
+        if kernel_agrees():
+            self.states = np.array([_state(seed) for seed in distinct])
+        else:
+            self.generators = [stream(seed, "order") for seed in distinct]
 
-    def draw(self, seeds: Sequence[int], epochs: int) -> dict[int, Orders]:
-        """Return the orders (epochs, n) of the next epochs, by seed; seeds that are left out have ended."""
-        distinct = dict.fromkeys(seeds)
-        self.generators = {seed: self.generators.get(seed) or stream(seed, "order") for seed in distinct}
-        return {seed: self._permutations(generator, epochs) for seed, generator in self.generators.items()}
+    def draw(self, members: Sequence[int], epochs: int, threads: int) -> list[Callable[[], None]]:
+        """Return what is to be done, in at most so many threads, to fill `tables` for the seeds of some members."""
+        rows = np.unique(self.row[members])
+        self.tables = np.empty((len(self.tables), epochs, self.n), dtype=np.int32)
+        return [partial(self._fill, part) for part in np.array_split(rows, min(threads, len(rows)))]
 
-    def _permutations(self, generator: np.random.Generator, epochs: int) -> Orders:
-        table = np.empty((epochs, self.n), dtype=np.int32)
-        for row in table:
-            row[:] = generator.permutation(self.n)
-        return table
+    def _fill(self, rows: Index) -> None:
+        if not self.generators:
+            permute(self.states, rows, self.tables)
+            return
+        for row in rows.tolist():
+            for order in self.tables[row]:
+                order[:] = self.generators[row].permutation(self.n)
+
+    def of(self, members: Sequence[int]) -> Orders:
+        """Return the orders of a block's members: (E, V, n), or (E, 1, n) if all have the same."""
+        rows = self.row[members]
+        if (rows == rows[0]).all():
+            return self.tables[rows[0], :, None, :]
+        return np.ascontiguousarray(self.tables[rows].transpose(1, 0, 2))
 
 
-def of_block(orders: dict[int, Orders], seeds: Sequence[int]) -> Orders:
-    """Return the orders of a block's members: (E, V, n), or (E, 1, n) if all have the same."""
-    if len(set(seeds)) == 1:
-        return orders[seeds[0]][:, None, :]
-    return np.stack([orders[seed] for seed in seeds], axis=1)
+def _state(seed: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return a new generator in the numbers of the kernel."""
+    state = np.zeros(N_STATE, dtype=np.uint64)
+    state[:COUNTER] = stream_key(seed, "order")
+    state[PLACE] = ALL_USED
+    return state
+
+
+@functools.cache
+def kernel_agrees() -> bool:
+    """Whether this NumPy draws permutations as the kernel does; another version might draw others from equal keys."""
+    generator, states, tables = stream(0, "order"), _state(0)[None], np.zeros((1, 3, 37), dtype=np.int32)
+    permute(states, np.zeros(1, dtype=np.intp), tables)
+    return all(np.array_equal(order, generator.permutation(37)) for order in tables[0])

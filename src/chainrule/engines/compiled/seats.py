@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.cohorts import Cohort
 from chainrule.engines.compiled.block import Block, Course, Part, make_tracking
 from chainrule.engines.compiled.bundles import Bundle, facts
-from chainrule.engines.compiled.codes import TRAINING
+from chainrule.engines.compiled.codes import N_COLUMNS, TRAINING
 from chainrule.engines.compiled.history import Sheet
 from chainrule.engines.compiled.making import Crew, Maker
 from chainrule.engines.compiled.plan import Plan
@@ -45,16 +45,20 @@ class Share:
     plan: Plan
 
 
-@dataclass
 class Seat:
     """A block, and what the host keeps about it.
 
-    Attributes
+    Parameters
     ----------
     block : Block
-        The members in training.
+        Members that have not been trained, or have just been put together.
+    n : int
+        Training samples.
+
+    Attributes
+    ----------
     open : ndarray (V,)
-        Which of them were in training when the host last looked.
+        Which members were in training when the host last looked.
     rates : ndarray (1, V) or None
         Their learning rates, if those never change.
     rows, windows : Sheet
@@ -63,21 +67,29 @@ class Seat:
         0 before a stretch, 1 while it is trained, 2 after it.
     """
 
-    block: Block
-    open: np.ndarray[Any, np.dtype[np.bool_]]
-    rates: np.ndarray[Any, np.dtype[np.float64]] | None = None
-    rows: Sheet = field(default_factory=Sheet)
-    windows: Sheet = field(default_factory=Sheet)
-    state: int = 0
+    def __init__(self, block: Block, n: int) -> None:
+        course, m = block.course, len(block.places)
+        self.block, self.open = block, block.tracking.status == TRAINING
+        self.rates: np.ndarray[Any, np.dtype[np.float64]] | None = None
+        left, steps = course.epochs - block.epoch, course.steps(n)
+        kept = course.epochs // course.log_every - (block.epoch - 1) // course.log_every
+        self.rows = Sheet(m, N_COLUMNS, kept + (course.epochs % course.log_every > 0))
+        self.windows = Sheet(m, 2, left * steps // course.window + 1 if course.window else 0)
+        self.n_windows = block.epoch * steps // course.window if course.window else 0
+        self.state = 0
+
+    def fetch(self) -> None:
+        """Fetch the rows and windows that the block has kept since it was last asked."""
+        t = self.block.tracking
+        rows, windows = int(t.n_rows[0]), int(t.n_windows[0])
+        self.rows.add(t.row_epochs[:rows], t.rows[:rows])
+        self.windows.add(self.n_windows + np.arange(windows), t.window_rows[:windows])
+        self.n_windows += windows
+        t.n_rows[0] = t.n_windows[0] = 0
 
     def share_done(self, steps: int) -> float:
         """Return the share of an epoch of so many steps that the block has gone through in this stretch."""
         return float(self.block.tracking.steps[0] / steps) if self.state == 1 else float(self.state > 1)
-
-
-def make_seat(block: Block) -> Seat:
-    """Return the seat of a block that has not been trained, or has just been put together."""
-    return Seat(block, block.tracking.status == TRAINING)
 
 
 class Members:
@@ -159,7 +171,7 @@ def make_seats(
         crew = Crew(
             plans, places, [thetas[k] for k in places], rates, members.course, train, validation, tracking, threads
         )
-        seats.append(make_seat(maker.make(crew)))
+        seats.append(Seat(maker.make(crew), members.n))
     return seats
 
 

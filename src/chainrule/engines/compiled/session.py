@@ -110,10 +110,11 @@ class _Chunk:
         pace = Pace(self.trainings, self.workers.threads)
         while going := [training for training in self.trainings if training.seats]:
             before = time.perf_counter()
-            tasks = [task for training in going for task in training.prepare(pace.epochs, self.relay.cancel)]
+            threads = self.workers.threads
+            self.workers.run([task for training in going for task in training.prepare(pace.epochs, threads)])
             epochs = max(training.stop - training.first for training in going)
             ready = time.perf_counter()
-            self._work(tasks)
+            self._work([task for training in going for task in training.tasks(self.relay.cancel)])
             done = time.perf_counter()
             cancelled = self.relay.cancelled
             for training in going:

@@ -73,7 +73,7 @@ class Teller:
         chosen = np.flatnonzero((moments % self.every == 0) | (moments == self.training.course.epochs))
         members = np.concatenate([np.array(one.members, dtype=np.intp) for one in fetched])
         # Blocks go in step: one that has ended early has the first of these rows.
-        rows = [one.table[chosen[chosen < len(one.moments)]] for one in fetched]
+        rows = [one.table[:, :, chosen[chosen < len(one.moments)]].transpose(2, 1, 0) for one in fetched]
         full = [np.pad(part, ((0, len(chosen) - len(part)), (0, 0), (0, 0)), constant_values=np.nan) for part in rows]
         return moments[chosen], members, np.concatenate(full, axis=2)
 
