@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from chainrule.engines.compiled import orders
-from chainrule.engines.compiled.orders import Shuffles, kernel_agrees
+from chainrule.engines.compiled.orders import Orders, Shuffles, kernel_agrees
 from chainrule.random import stream
 
 
-def drawn(shuffles: Shuffles, members: list[int], epochs: int, threads: int = 1) -> np.ndarray:  # type: ignore[type-arg]
+def drawn(shuffles: Shuffles, members: list[int], epochs: int, threads: int = 1) -> Orders:
     for task in shuffles.draw(members, epochs, threads):
         task()
     return shuffles.of(members)
@@ -26,7 +26,8 @@ def test_orders_are_the_permutations_of_the_stream(n: int, by_kernel: bool, monk
     shuffles = Shuffles(seeds, n)
     for epochs in (3, 1, 2):  # the generators go on from stretch to stretch
         table = drawn(shuffles, [0, 1, 2], epochs)
-        assert (table.dtype, table.shape) == (np.int32, (epochs, 3, n))
+        assert table.dtype == np.int32
+        assert table.shape == (epochs, 3, n)
         for e in range(epochs):
             for k, generator in enumerate(generators):
                 np.testing.assert_array_equal(table[e, k], generator.permutation(n))

@@ -2,7 +2,7 @@
 
 The generator is Philox4x64 with 10 rounds (Salmon, Moraes, Dror and Shaw, SC 2011; its constants are named there): the
 i-th block of four numbers is a keyed function of i. A shuffle is that of Fisher and Yates, from the end; it takes its
-numbers from halves of those, as many bits as the bound has, again and again until one is within the bound. Both are what
+numbers from halves of those, as many bits as the bound has, again and again until one is within the bound. This is what
 `numpy.random.Generator.permutation` does.
 """
 
