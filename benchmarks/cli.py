@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import page, record
 from benchmarks.case_run import Options, run_case
 from benchmarks.cases import CASES
-from benchmarks.curves import linearity, told
+from benchmarks.curves import crossovers, linearity, told
 from benchmarks.growth import SWEEPS, run_sweep
 from benchmarks.lab import run_lab
 from benchmarks.sgemm import sgemm_rates
@@ -22,10 +22,11 @@ from benchmarks.starts import REPEATS, run_starts
 from benchmarks.table import printed
 from benchmarks.worker import without_steering
 from chainrule.errors import ChainruleError
-from chainrule.machine import this_machine
+from chainrule.resources import default_memory
 
 NAMES = ("start", *(case.name for case in CASES), "W6", "W7")
 USUAL = NAMES[:-1]
+USUAL_PEER = "jax"  # as it is usually written, beside the best peer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -148,9 +149,10 @@ def _growth(arguments: argparse.Namespace) -> dict[str, Any]:
         sizes = sweep.quick if arguments.quick else (*sweep.sizes, *(sweep.largest if arguments.full else ()))
         curve = run_sweep(sweep, sizes, arguments.engine, say)
         curve["linearity"] = linearity(curve["points"])
-        curve["crossovers"] = told(sweep.name, curve["points"])
+        curve["crossover_ranges"] = crossovers(curve["points"])
+        curve["crossovers"] = [told(sweep.name, curve["points"]), told(sweep.name, curve["points"], only=USUAL_PEER)]
         sweeps[sweep.name] = curve
-    most = this_machine().memory // 4  # chainrule's own default budget
+    most = default_memory()  # what chainrule takes when it is not told
     reached = max(p["peak_memory"].get("chainrule", 0) for curve in sweeps.values() for p in curve["points"])
     return {
         "status": "measured",

@@ -41,13 +41,13 @@ def linearity(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def crossovers(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the ranges of size in which the best peer is faster than chainrule.
+def crossovers(points: Sequence[dict[str, Any]], only: str | None = None) -> list[dict[str, Any]]:
+    """Return the ranges of size in which the best peer (or only the one named) is faster than chainrule.
 
     Each has ``from`` and ``to`` (interpolated in the logarithms; None where the range goes on beyond the points), the
     fastest ``peer`` in it, and ``worst``: by how much it is faster at most.
     """
-    rows = [(point["size"], *_lead(point)) for point in points if _lead(point) is not None]  # type: ignore[misc]
+    rows = [(point["size"], *pair) for point in points if (pair := _lead(point, only)) is not None]
     found: list[dict[str, Any]] = []
     behind = False
     for i, (size, lead, peer) in enumerate(rows):
@@ -62,9 +62,9 @@ def crossovers(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _lead(point: dict[str, Any]) -> tuple[float, str] | None:
+def _lead(point: dict[str, Any], only: str | None) -> tuple[float, str] | None:
     """Return log(our seconds / the best peer's) and the peer, or None without both."""
-    seconds = dict(point["seconds"])
+    seconds = {name: value for name, value in point["seconds"].items() if only is None or name in (OURS, only)}
     ours = seconds.pop(OURS, None)
     if ours is None or not seconds:
         return None
@@ -78,14 +78,14 @@ def _crossing(before: tuple[int, float, str], after: tuple[int, float, str]) -> 
     return float(math.exp(math.log(x0) + (math.log(x1) - math.log(x0)) * y0 / (y0 - y1)))
 
 
-def told(name: str, points: Sequence[dict[str, Any]]) -> str:
-    """Say in one sentence where the best peer is faster."""
-    ranges = crossovers(points)
-    compared = [point["size"] for point in points if _lead(point) is not None]
+def told(name: str, points: Sequence[dict[str, Any]], only: str | None = None) -> str:
+    """Say in one sentence where the best peer (or the one named) is faster."""
+    ranges = crossovers(points, only)
+    compared = [point["size"] for point in points if _lead(point, only) is not None]
     if not compared:
-        return f"{name}: no peer to compare with"
+        return f"{name}: no {only or 'peer'} to compare with"
     if not ranges:
-        return f"{name}: chainrule is faster than every peer from {compared[0]:,} to {compared[-1]:,}"
+        return f"{name}: chainrule is faster than {only or 'every peer'} from {compared[0]:,} to {compared[-1]:,}"
     parts = []
     for one in ranges:
         start = f"{compared[0]:,}" if one["from"] is None else f"about {one['from']:,.0f}"

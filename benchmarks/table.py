@@ -114,7 +114,7 @@ def growth_lines(case: dict[str, Any]) -> list[str]:
             word = "linear" if law["linear"] else "MORE THAN LINEAR"
             told = f"{word} once filled: from {law['filled_from']:,} on seconds go as arithmetic^{law['exponent']:.2f}"
         most = max(point["peak_memory"].get(OURS, 0) for point in sweep["points"])
-        lines += [f"{name}: {told}; peak memory {size(most)}", sweep["crossovers"]]
+        lines += [f"{name}: {told}; peak memory {size(most)}", *sweep["crossovers"]]
     budget = case["memory_budget"]
     met = "met" if budget["met"] else "MISSED"
     lines.append(f"peak memory {size(budget['reached'])}, budget {size(budget['most'])}: {met}")

@@ -33,7 +33,7 @@ def growth() -> dict[str, Any]:
     return {
         "status": "measured",
         "title": "growth",
-        "sweeps": {name: sweep | {"crossovers": told(name, points)} for name in names},
+        "sweeps": {name: sweep | {"crossovers": [told(name, points)]} for name in names},
         "memory_budget": {"most": 2**30, "reached": 2**28, "met": True},
     }
 

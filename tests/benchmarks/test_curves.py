@@ -76,6 +76,14 @@ def test_peers_stop_where_they_would_take_minutes() -> None:
     assert "to 10 (the largest measured)" in told("members", curve)
 
 
+def test_against_one_peer_only() -> None:
+    curve = points({1: 4.0, 2: 4.0}, jax={1: 8.0, 2: 8.0}, torch={1: 1.0, 2: 1.0})
+    assert crossovers(curve, only="jax") == []
+    assert told("width", curve, only="jax") == "width: chainrule is faster than jax from 1 to 2"
+    assert told("width", curve, only="numpy") == "width: no numpy to compare with"
+    assert crossovers(curve)[0]["peer"] == "torch"
+
+
 def test_sweeps_cover_what_was_asked() -> None:
     ranges = {sweep.name: (sweep.sizes[0], (*sweep.sizes, *sweep.largest)[-1]) for sweep in SWEEPS}
     assert ranges == {"members": (1, 10**6), "width": (2, 512), "samples": (10, 10**5)}
