@@ -194,7 +194,7 @@ def _check_float32(part: Dataset | None) -> None:
     if part is None:
         return
     for name, array in (("X", part.X), ("y", part.Y), ("sample_weight", part.sample_weight)):
-        if array is not None and np.abs(array).max() > np.finfo(np.float32).max:
+        if array is not None and max(array.max(), -array.min()) > np.finfo(np.float32).max:  # no copy of the array
             raise DataError(f"data set '{part.name}': {name} has numbers too large for float32; use dtype float64")
 
 
