@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 ENOUGH = 0.6  # seconds of repeats of one point
 OPERATIONS = 2e9  # counted arithmetic of one point, from which its epochs follow
 EPOCHS = (50, 10_000)  # no fewer, no more: a call of few epochs measures its own beginning and end
-MEMBER_EPOCHS = 100
+MEMBER_EPOCHS = 500
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ SWEEPS: tuple[Sweep, ...] = (
         (1_000_000,),
         (1, 10, 100),
         lambda size: xor(size, MEMBER_EPOCHS),
-        (("jax", 100_000), ("jax lanes", 100_000)),
+        (("jax", 10_000), ("jax lanes", 100_000)),
     ),
     Sweep(
         "width",

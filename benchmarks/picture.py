@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 STYLES: dict[str, dict[str, Any]] = {
     OURS: {"color": "#1d4f91", "linestyle": "-", "marker": "o", "linewidth": 2.4, "zorder": 3},
     "jax": {"color": "#dc7300", "linestyle": "--", "marker": "s", "linewidth": 1.6},
-    "jax lanes": {"color": "#7a8b2c", "linestyle": ":", "marker": "^", "linewidth": 1.8},
-    "jax broadcast": {"color": "#7a8b2c", "linestyle": "-.", "marker": "D", "linewidth": 1.6},
+    "jax lanes": {"color": "#6b7f00", "linestyle": ":", "marker": "^", "linewidth": 1.8},
+    "jax broadcast": {"color": "#6b7f00", "linestyle": "-.", "marker": "D", "linewidth": 1.6},
 }
 LABELS = {"members": "members", "width": "units in each hidden layer", "samples": "samples"}
 PICTURE = Path("docs/pictures/growth.png")
@@ -42,9 +42,13 @@ def _panel(axes: Axes, name: str, sweep: dict[str, Any]) -> None:
     for contestant, style in STYLES.items():
         pairs = [(p["size"], p["seconds"][contestant]) for p in points if contestant in p["seconds"]]
         if pairs:
-            sizes, values = zip(*pairs, strict=True)
-            axes.plot(sizes, values, label=contestant, markersize=5, **style)
+            at, values = zip(*pairs, strict=True)
+            axes.plot(at, values, label=contestant, markersize=5, **style)
     axes.set(xscale="log", yscale="log")
+    sizes = [point["size"] for point in points]
+    if name == "width":  # powers of two, which ticks at powers of ten do not show
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [f"{size}" for size in sizes])
     axes.set_xlabel(LABELS[name], fontsize=11, color=INK)
     axes.set_ylabel("seconds an epoch", fontsize=11, color=INK)
     axes.set_title(BY_NAME[name].title, fontsize=10.5, color=INK)
