@@ -53,7 +53,7 @@ def test_further_ctrl_c_while_the_runs_are_finished_and_saved(
     press_again_in(monkeypatch, _training, "write_text", pressed)
     press_again_in(monkeypatch, _training, "show_saved", pressed)
     before = signal.getsignal(signal.SIGINT)
-    result = cli(*XOR)
+    result = cli(*XOR, "--engine", "reference")
     assert result.status == 130
     assert pressed == ["finals", "save_runs", "write_text", "show_saved"]
     assert result.err.startswith("warning: interrupted: 0 of 3 networks finished and 3 are as they were then")

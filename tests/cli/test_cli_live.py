@@ -74,7 +74,8 @@ def test_one_seed_has_no_median(cli: Any) -> None:
 def test_parts_of_a_population_are_not_mixed(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "CHUNK_BYTES", 1)
     data = ["--data", "moons(n=20)"]  # fresh for every seed, so that each is a part of its own
-    lines = lines_of(cli("train", *data, *["--epochs", "4", "--seeds", "2", "--log-every", "2", "--no-pictures"]).out)
+    options = ["--epochs", "4", "--seeds", "2", "--log-every", "2", "--no-pictures", "--engine", "reference"]
+    lines = lines_of(cli("train", *data, *options).out)
     assert [epoch for _, epoch, _ in lines] == [0, 2, 4] * 2
     runs = Runs.load(tmp_path / "chainrule-run")
     for k, (_, epoch, told) in enumerate(lines):

@@ -258,7 +258,7 @@ class PressesCtrlC(TrainingBar):
 
 def test_ctrl_c_saves_what_there_is(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_training, "TrainingBar", PressesCtrlC)
-    result = cli(*XOR, "--seeds", "3", "--no-pictures", "--log-every", "10")
+    result = cli(*XOR, "--seeds", "3", "--no-pictures", "--log-every", "10", "--engine", "reference")
     assert result.status == 130
     assert result.err.splitlines() == [
         "warning: interrupted: 0 of 3 networks finished and 3 are as they were then; saved in chainrule-run"
@@ -272,7 +272,18 @@ def test_ctrl_c_saves_what_there_is(cli: Any, tmp_path: Path, monkeypatch: pytes
 
 def test_ctrl_c_counts_the_finished_networks(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_training, "TrainingBar", PressesCtrlC)
-    result = cli(*XOR, "--seeds", "12", "--no-pictures", "--stop", "loss_below(0.24)", "--log-every", "10")
+    result = cli(
+        *XOR,
+        "--seeds",
+        "12",
+        "--no-pictures",
+        "--stop",
+        "loss_below(0.24)",
+        "--log-every",
+        "10",
+        "--engine",
+        "reference",
+    )
     runs = Runs.load(tmp_path / "chainrule-run")
     finished = sum(run.stop_reason == "loss_below" for run in runs)
     assert 0 < finished < 12
