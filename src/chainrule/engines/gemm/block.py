@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from chainrule.engines.compiled.tracking import Tracking
 from chainrule.engines.gemm.fields import make_table
 from chainrule.engines.gemm.gradient_kernel import LENGTHS
 from chainrule.engines.gemm.kernel import train_member
-from chainrule.engines.gemm.layout import make_layers, places_of
-from chainrule.engines.gemm.records import N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
+from chainrule.engines.gemm.layout import make_layers, places_of, useful_threads
+from chainrule.engines.gemm.records import ALONE, N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
 from chainrule.engines.gemm.samples import make_data, no_data
 from chainrule.engines.gemm.threads import GATE_SIZE
 from chainrule.engines.lanes.block import aligned
@@ -27,6 +28,8 @@ LANES = {4: 16, 8: 8}
 """Floats of a vector by their bytes: one register of 512 bits."""
 CHUNK = 64
 """Samples that pass through the layers at a time, at most."""
+FIRST_PATIENCE, LONGEST_PATIENCE = 0.25, 8.0
+"""Seconds that one thread trains alone after several were held up by other work on the machine."""
 
 
 class GemmBlock(Block):
@@ -65,13 +68,15 @@ class GemmBlock(Block):
         self.epoch = 0
         self.dtype = train.X.dtype
         self.width = width_tag(LANES[self.dtype.itemsize])
-        self.threads = threads
-        chunk = min(CHUNK, max(train.n, 0 if validation is None else validation.n))
+        self.data = make_data(train, sparse)
+        self.validation = no_data(self.data) if validation is None else make_data(validation, sparse)
+        inputs = len(self.data.inputs) // train.n if self.data.sparse else plan.sizes[0]
+        self.threads = useful_threads(plan, len(self.width), threads, course.batch, inputs)
+        self.alone_until, self.patience = 0.0, FIRST_PATIENCE
+        chunk = min(CHUNK, max(train.n, self.validation.n))
         self.setting = _make_setting(plan, course, self.threads, chunk)
         self.layers = make_layers(plan, len(self.width), self.threads, chunk)
         self.index = places_of(plan, self.layers)
-        self.data = make_data(train, sparse)
-        self.validation = no_data(self.data) if validation is None else make_data(validation, sparse)
         self.buffers = self._make_buffers(plan)
         self.own_order = np.arange(max(self.data.n, self.validation.n), dtype=np.int32)
         watched = Watched(*tracking, 1, len(plan.rules))
@@ -82,7 +87,6 @@ class GemmBlock(Block):
 
     def advance(self, stretch: Stretch, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         """Train a stretch; see `Block.advance`."""
-        epochs = [0] * self.threads
         orders = self.own_order if stretch.orders is None else np.ascontiguousarray(stretch.orders[:, 0])
         stage = Stage(
             orders=orders,
@@ -92,18 +96,30 @@ class GemmBlock(Block):
             n_rates=len(stretch.rates),
             cancel=cancel,
         )
-        table = np.concatenate([self.table, make_table(stage)])
-        floats = self.buffers.zeros
+        table, floats = np.concatenate([self.table, make_table(stage)]), self.buffers.zeros
+        epochs = [0] * self.threads
 
         def work(thread: int) -> None:
             with denormals_flushed():
                 epochs[thread] = train_member(table, floats, stretch.first, stretch.stop, thread, self.width)
 
-        if self.threads == 1:
+        alone = self.threads == 1 or time.monotonic() < self.alone_until
+        self.buffers.decisions[ALONE] = alone
+        if alone:
             work(0)
         else:
+            self.buffers.gate[:] = 0
             side_by_side(work, self.threads, cancel)
+            self._be_patient()
         self.epoch = epochs[0]
+
+    def _be_patient(self) -> None:
+        """Let one thread do it for a while, the longer the oftener threads were held up."""
+        if self.buffers.decisions[ALONE]:
+            self.alone_until = time.monotonic() + self.patience
+            self.patience = min(2 * self.patience, LONGEST_PATIENCE)
+        else:
+            self.patience = FIRST_PATIENCE
 
     def theta(self, k: int) -> Array:
         """Return the member's flat weights."""

@@ -36,6 +36,7 @@ from chainrule.engines.gemm.records import (
     L2,
     N_NUMBERS,
     N_SIZES,
+    SHORTENED,
     UNITS,
     Buffers,
     Layers,
@@ -46,8 +47,6 @@ from chainrule.engines.gemm.tiles import all_lanes, single
 
 SIZES, SQUARES, RELATIVE_SQUARES, LARGEST, SOUND = range(5)
 """What `_down_columns` sums up: |v|, v^2, (v / scale)^2; or the largest |v|; or 0, but NaN where not all are finite."""
-SHORTENED = 3
-"""Entry of `Buffers.decisions`: whether the gradient is longer than its bound."""
 SCALE, FACTOR, LENGTHS = 0, 1, 2
 """Vectors of `Buffers.scales`; from `LENGTHS` on, two for each layer: lengths of the gradients of W and b."""
 
@@ -139,15 +138,15 @@ def with_penalties(loss: float, setting: Setting, layers: Layers, b: Buffers) ->
 
 
 @merged
-def _add_penalty_gradient(setting: Setting, layers: Layers, b: Buffers, thread: int) -> None:
-    """Add l1 sign(w) + l2 w to the gradient of the thread's own weight matrices."""
+def _add_penalty_gradient(setting: Setting, layers: Layers, b: Buffers, panel: int) -> None:
+    """Add l1 sign(w) + l2 w to the gradient of a panel's weight matrices."""
     for layer in range(setting.layers):
-        numbers, bounds = offset(layers.numbers, layer * N_NUMBERS), layer * (setting.threads + 1) + thread
-        panel = layers.panels[layer * setting.threads + thread]
+        numbers, bounds = offset(layers.numbers, layer * N_NUMBERS), layer * (setting.threads + 1) + panel
+        first = layers.panels[layer * setting.threads + panel]
         count = layers.sizes[layer * N_SIZES + FAN_IN] * (layers.bounds[bounds + 1] - layers.bounds[bounds])
         l1, l2 = splat(b.theta, numbers[L1]), splat(b.theta, numbers[L2])
         zero, one = splat(b.theta, 0.0), splat(b.theta, 1.0)
-        for p in range(panel, panel + count, lanes_of(b.theta)):
+        for p in range(first, first + count, lanes_of(b.theta)):
             w = load(b.theta, p)
             sign = select(greater(absolute(w), zero), copysign(one, w), w)
             store(b.grad, p, load(b.grad, p) + fma(l1, sign, l2 * w))
@@ -202,12 +201,12 @@ def _measure_arrays(setting: Setting, layers: Layers, b: Buffers) -> None:
 
 
 @merged
-def _normalise_arrays(setting: Setting, layers: Layers, b: Buffers, thread: int) -> None:
+def _normalise_arrays(setting: Setting, layers: Layers, b: Buffers, panel: int) -> None:
     L = lanes_of(b.grad)
     for layer in range(setting.layers):
-        bounds = layer * (setting.threads + 1) + thread
+        bounds = layer * (setting.threads + 1) + panel
         floats = layers.bounds[bounds + 1] - layers.bounds[bounds]
-        first = layers.panels[layer * setting.threads + thread]
+        first = layers.panels[layer * setting.threads + panel]
         for array in range(1 + layers.sizes[layer * N_SIZES + BIASED]):
             rows = layers.sizes[layer * N_SIZES + FAN_IN] if array == 0 else 1
             length = load(b.scales, (LENGTHS + 2 * layer + array) * L)
@@ -217,23 +216,25 @@ def _normalise_arrays(setting: Setting, layers: Layers, b: Buffers, thread: int)
 
 
 @called
-def ready_gradient(setting: Setting, layers: Layers, b: Buffers, thread: int) -> None:
+def ready_gradient(setting: Setting, layers: Layers, b: Buffers, mine: int, upto: int) -> None:
     """Penalties, clipping and normalising of the thread's own gradient, where the setting has them."""
-    first, last = layers.shares[thread], layers.shares[thread + 1]
+    first, last = layers.shares[mine], layers.shares[upto]
     if setting.penalised:
-        _add_penalty_gradient(setting, layers, b, thread)
+        for panel in range(mine, upto):
+            _add_penalty_gradient(setting, layers, b, panel)
     if setting.clip_value > 0.0:
         _clip_values(setting.clip_value, b, first, last)
     if setting.clip_norm > 0.0:
-        meet(b.gate, setting.threads)
-        if thread == 0:
+        meet(b.gate, setting.threads, mine, upto)
+        if mine == 0:
             _measure_norm(setting, layers, b)
-        meet(b.gate, setting.threads)
+        meet(b.gate, setting.threads, mine, upto)
         if b.decisions[SHORTENED]:
             _shorten(b, first, last)
     if setting.optimizer == ARRAY_NORMALIZED:
-        meet(b.gate, setting.threads)
-        if thread == 0:
+        meet(b.gate, setting.threads, mine, upto)
+        if mine == 0:
             _measure_arrays(setting, layers, b)
-        meet(b.gate, setting.threads)
-        _normalise_arrays(setting, layers, b, thread)
+        meet(b.gate, setting.threads, mine, upto)
+        for panel in range(mine, upto):
+            _normalise_arrays(setting, layers, b, panel)

@@ -18,6 +18,7 @@ from chainrule.engines.compiled.tracking import Watch, after_step, begin_epoch, 
 from chainrule.engines.gemm.fields import fields_at
 from chainrule.engines.gemm.gradient_kernel import is_finite, ready_gradient, with_penalties
 from chainrule.engines.gemm.records import (
+    ALONE,
     CANCELLED,
     COUNTS,
     DIVISOR,
@@ -44,7 +45,7 @@ from chainrule.engines.gemm.step_kernel import (
     set_divisor,
     set_rate,
 )
-from chainrule.engines.gemm.threads import meet
+from chainrule.engines.gemm.threads import is_held_up, meet
 
 LAYERS = len(Setting._fields)
 BUFFERS = LAYERS + len(Layers._fields)
@@ -70,104 +71,97 @@ def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, wi
         fields_at(table, STAGE, Stage, like),
     )
     samples, held_out = fields_at(table, TRAIN, Data, like), fields_at(table, VALIDATION, Data, like)
-    threads, lead, ascending, cancel = setting.threads, thread == 0, stage.ascending, stage.cancel
+    threads, lead, ascending = setting.threads, thread == 0, stage.ascending
+    mine, upto = thread, thread + 1
+    if b.decisions[ALONE]:
+        upto = threads
     epoch = first
     while epoch < stop:
         last = epoch == setting.epochs
         kept = last or epoch % setting.log_every == 0
         judged = kept or t.rules > 0
-        if judged:
-            if held_out.n > 0:
-                batch(setting, layers, b, held_out, ascending, 0, held_out.n, True, True, False, thread)
-                if lead:
-                    _set_values(setting, layers, b, t, VALIDATION_LOSS, held_out.n)
-        if setting.full or judged:
-            batch(setting, layers, b, samples, ascending, 0, samples.n, True, judged, setting.full and not last, thread)
+        if judged or setting.full:
+            for part in range(0 if judged and held_out.n > 0 else 1, 2):  # what a full step needs is computed last
+                data = samples if part == 1 else held_out
+                trained = part == 1 and setting.full and not last
+                batch(setting, layers, b, data, ascending, 0, data.n, True, judged, trained, mine, upto)
+                if lead and judged:
+                    _set_values(setting, layers, b, t, LOSS if part == 1 else VALIDATION_LOSS, data.n)
         if judged:
             if lead:
-                _set_values(setting, layers, b, t, LOSS, samples.n)
                 b.decisions[GOES_ON] = judge(t, epoch, kept, last)
                 if setting.keeps_best and t.improved[0]:
-                    _keep_best(layers, b, setting.threads)
-            meet(b.gate, threads)
+                    _keep_best(layers, b, threads)
+            meet(b.gate, threads, mine, upto)
             if last or b.decisions[GOES_ON] == 0:
                 return epoch
         if lead:
             begin_epoch(t, stage.rates, epoch - first if stage.n_rates > 1 else 0)
             set_rate(b, t.rate[0])
-        if setting.full:
-            _step(setting, layers, b, samples, ascending, 0, samples.n, True, t, cancel, thread)
-        else:
-            order = ascending if stage.in_order else offset(stage.orders, (epoch - first) * samples.n)
-            _minibatches(setting, layers, b, samples, order, stage.in_order, t, cancel, thread)
-            if b.decisions[CANCELLED]:
+        in_order = setting.full or stage.in_order
+        order, begin = ascending if in_order else offset(stage.orders, (epoch - first) * samples.n), 0
+        while begin < samples.n:
+            count = min(setting.batch, samples.n - begin)
+            if not setting.full:
+                batch(setting, layers, b, samples, order, begin, count, in_order, False, True, mine, upto)
+            _step(setting, layers, b, samples, order, begin, count, in_order, t, stage.cancel, mine, upto)
+            begin += count
+            if b.decisions[ALONE]:  # the first thread goes on with all panels
+                if not lead:
+                    return epoch
+                upto = threads
+            if b.decisions[CANCELLED] and begin < samples.n:
                 return epoch
         if lead:
             b.finite[0] = is_finite(setting, layers, b)
             b.decisions[GOES_ON] = end_epoch(t, epoch, b.finite)
         epoch += 1
-        meet(b.gate, threads)
+        meet(b.gate, threads, mine, upto)
         if b.decisions[GOES_ON] == 0 or b.decisions[CANCELLED]:
             return epoch
     return epoch
 
 
 @merged
-def _minibatches(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, in_order: bool, t: Watch,
-    cancel: Pointer, thread: int,
-) -> None:  # fmt: skip
-    """Train an epoch of minibatches, or to the end of a step behind which it is cancelled."""
-    begin = 0
-    while begin < data.n:
-        count = min(setting.batch, data.n - begin)
-        batch(setting, layers, b, data, order, begin, count, in_order, False, True, thread)
-        _step(setting, layers, b, data, order, begin, count, in_order, t, cancel, thread)
-        begin += count
-        if b.decisions[CANCELLED]:
-            return
-
-
-@merged
 def batch(
     setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
-    measured: bool, trained: bool, thread: int,
+    measured: bool, trained: bool, mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Pass samples through the network, chunk by chunk: losses, the metric if `measured`, the gradient if `trained`.
 
     A batch of a single chunk is left without its gradient: `_step` computes that, if the weights are to move at all.
     """
-    lead, done = thread == 0, 0
+    lead, done = mine == 0, 0
     if lead:
         set_divisor(setting, b, data, order, begin, count)
     while done < count:
         samples, own = min(setting.chunk, count - done), offset(order, begin + done)
         if not in_order:
-            gather_inputs(setting, layers, b, data, own, samples, thread)
+            gather_inputs(setting, layers, b, data, own, samples, mine, upto)
         X = inputs_of(layers, b, data, begin + done, in_order)
-        forward(setting, layers, b, data, X, own, samples, trained and done == 0, thread)
+        forward(setting, layers, b, data, X, own, samples, trained and done == 0, mine, upto)
         if lead:
             chunk_losses(setting, layers, b, data, own, samples, measured)
-        if trained and thread == setting.threads - 1:
+        if trained and upto == setting.threads:
             list_chunk(setting, layers, b, data, own, samples)
         if count > setting.chunk:
-            meet(b.gate, setting.threads)
+            meet(b.gate, setting.threads, mine, upto)
             if trained:
-                backward(setting, layers, b, data, X, own, samples, done == 0, thread)
-                meet(b.gate, setting.threads)
+                backward(setting, layers, b, data, X, own, samples, done == 0, mine, upto)
+                meet(b.gate, setting.threads, mine, upto)
         done += samples
     if not trained:
-        meet(b.gate, setting.threads)
+        meet(b.gate, setting.threads, mine, upto)
 
 
 @merged
 def _step(
     setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
-    t: Watch, cancel: Pointer, thread: int,
+    t: Watch, cancel: Pointer, mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Count the step, and move the weights if its loss is finite."""
     threads = setting.threads
-    if thread == 0:
+    if mine == 0:
         loss = b.sums[LOSSES] / b.sums[DIVISOR]
         if setting.penalised:
             loss = with_penalties(loss, setting, layers, b)
@@ -179,26 +173,28 @@ def _step(
         b.losses[0] = loss
         after_step(t, b.losses)
         b.decisions[MOVES], b.decisions[CANCELLED] = t.sound[0], cancel[0]
-    meet(b.gate, threads)
+        if upto < threads and is_held_up(b.gate):
+            b.decisions[ALONE] = 1
+    meet(b.gate, threads, mine, upto)
     fetch_next(setting, layers, data, order, begin + count, in_order)
     if b.decisions[MOVES]:
         if count <= setting.chunk:  # what `batch` passed through the layers is still there
             X = inputs_of(layers, b, data, begin, in_order)
-            backward(setting, layers, b, data, X, offset(order, begin), count, True, thread)
+            backward(setting, layers, b, data, X, offset(order, begin), count, True, mine, upto)
         if not setting.fused:
-            ready_gradient(setting, layers, b, thread)
-            _apply(setting, layers, b, thread)
-    meet(b.gate, threads)
+            ready_gradient(setting, layers, b, mine, upto)
+            _apply(setting, layers, b, mine, upto)
+    meet(b.gate, threads, mine, upto)
 
 
 @merged
-def _apply(setting: Setting, layers: Layers, b: Buffers, thread: int) -> None:
+def _apply(setting: Setting, layers: Layers, b: Buffers, mine: int, upto: int) -> None:
     """Take the step rule's step with the thread's own weights."""
-    first, last = layers.shares[thread], layers.shares[thread + 1]
+    first, last = layers.shares[mine], layers.shares[upto]
     memory, other = offset(b.one, first), offset(b.two, first)
     apply_step(
         setting.optimizer, offset(b.theta, first), offset(b.grad, first), memory, other, b.hyper, b.ones,
-        offset(b.spare, (1 + thread) * lanes_of(b.spare)), last - first,
+        offset(b.spare, (1 + mine) * lanes_of(b.spare)), last - first,
     )  # fmt: skip
 
 

@@ -13,6 +13,27 @@ Index = np.ndarray[Any, np.dtype[np.intp]]
 Whole = np.ndarray[Any, np.dtype[np.int64]]
 LEAST_VECTORS = 4
 """A layer of fewer vectors is not divided among threads: the first one does it alone."""
+LEAST_PRODUCTS = 2000
+"""With fewer products of vectors in a forward pass threads would wait longer for each other than they save."""
+
+
+def useful_threads(plan: Plan, lanes: int, threads: int, batch: int, inputs: int) -> int:
+    """Return how many threads a member is worth, at most `threads`.
+
+    Parameters
+    ----------
+    plan : Plan
+        The setting.
+    lanes, threads : int
+        Floats of a vector; threads there are.
+    batch, inputs : int
+        Samples of a step; inputs of a sample that are not zero.
+    """
+    vectors = [-(-units // lanes) for units in plan.sizes[1:]]
+    products = sum(rows * width for rows, width in zip((inputs, *plan.sizes[1:-1]), vectors, strict=True))
+    if batch * products < LEAST_PRODUCTS:
+        return 1
+    return max(min(threads, max(vectors) // 2), 1)
 
 
 def make_layers(plan: Plan, lanes: int, threads: int, chunk: int) -> Layers:
@@ -50,7 +71,7 @@ def make_layers(plan: Plan, lanes: int, threads: int, chunk: int) -> Layers:
 
 def _bounds(vectors: int, threads: int) -> Whole:
     """Cut a row of vectors into equal parts, the last ones longer by one; or leave it to the first thread."""
-    if vectors < LEAST_VECTORS:
+    if vectors < max(LEAST_VECTORS, threads):
         return np.array([0] + [vectors] * threads, dtype=np.int64)
     return np.arange(threads + 1, dtype=np.int64) * vectors // threads
 

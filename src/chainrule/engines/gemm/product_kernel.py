@@ -10,8 +10,8 @@ Every sum is one chain of fused multiply-adds in ascending order of its index (s
 from __future__ import annotations
 
 from chainrule.engines.compiled.cache import called
-from chainrule.engines.compiled.simd import Pointer, lanes_of, load, offset, store
-from chainrule.engines.gemm.tiles import MOST_ROWS, MOST_VECTORS, dense_tile, transpose_square
+from chainrule.engines.compiled.simd import Pointer, lanes_of, offset
+from chainrule.engines.gemm.tiles import MOST_ROWS, MOST_VECTORS, copy_floats, dense_tile, transpose_square
 
 
 @called
@@ -53,11 +53,5 @@ def transpose(W: Pointer, W_row: int, rows: int, columns: int, T: Pointer, T_row
 @called
 def copy_rows(source: Pointer, order: Pointer, rows: int, floats: int, to: Pointer) -> None:
     """Write rows order[0], order[1], ... of `source`, one after the other."""
-    L = lanes_of(source)
-    whole = floats // L * L
     for r in range(rows):
-        row = offset(source, order[r] * floats)
-        for i in range(0, whole, L):
-            store(to, r * floats + i, load(row, i))
-        for i in range(whole, floats):
-            to[r * floats + i] = row[i]
+        copy_floats(offset(source, order[r] * floats), offset(to, r * floats), floats)

@@ -29,9 +29,11 @@ LOSSES, COUNTS, DIVISOR, STEP_LOSS = range(4)
 N_SUMS = 4
 """Entries of `Buffers.sums`: of losses, of the metric, what the sum of losses is divided by, and the step's loss."""
 
-GOES_ON, MOVES, CANCELLED = range(3)
+GOES_ON, MOVES, CANCELLED, SHORTENED, ALONE = range(5)
 N_DECISIONS = 8
-"""Entries of `Buffers.decisions`: what the first thread has decided for all."""
+"""Entries of `Buffers.decisions`, what the first thread has decided for all: whether training goes on, whether the
+weights move in this step, whether it was cancelled, whether the gradient is longer than its bound, and whether the
+first thread goes on alone, with all panels."""
 
 
 class Layers(NamedTuple):

@@ -51,15 +51,15 @@ def blocks_of(layers: Layers) -> int:
 
 @merged
 def gather_inputs(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, count: int, thread: int
+    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, count: int, mine: int, upto: int
 ) -> None:
     """Bring a chunk's inputs together, unless they are read from lists; each thread brings some of the samples."""
     if data.sparse:
         return
     d = layers.sizes[FAN_IN]
-    first, last = count * thread // setting.threads, count * (thread + 1) // setting.threads
+    first, last = count * mine // setting.threads, count * upto // setting.threads
     copy_rows(data.X, offset(order, first), last - first, d, offset(b.X, first * d))
-    meet(b.gate, setting.threads)
+    meet(b.gate, setting.threads, mine, upto)
 
 
 @merged
@@ -73,7 +73,7 @@ def inputs_of(layers: Layers, b: Buffers, data: Data, begin: int, in_order: bool
 @called
 def forward(
     setting: Setting, layers: Layers, b: Buffers, data: Data, X: Pointer, order: Pointer, count: int, turned: bool,
-    thread: int,
+    mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Z and A of every layer, with slopes beside them; logits stay where loss and activation pair.
 
@@ -81,9 +81,11 @@ def forward(
     """
     for layer in range(setting.layers):
         sizes, bounds = offset(layers.sizes, layer * N_SIZES), offset(layers.bounds, layer * (setting.threads + 1))
-        low, floats = bounds[thread], bounds[thread + 1] - bounds[thread]
-        if floats > 0:
-            W = offset(b.theta, layers.panels[layer * setting.threads + thread])
+        for panel in range(mine, upto):
+            low, floats = bounds[panel], bounds[panel + 1] - bounds[panel]
+            if floats == 0:
+                continue
+            W = offset(b.theta, layers.panels[layer * setting.threads + panel])
             start = offset(W, sizes[FAN_IN] * floats) if sizes[BIASED] else b.zeros
             stride, here = sizes[STRIDE], sizes[HERE] + low
             Z = offset(b.A, here)
@@ -93,19 +95,25 @@ def forward(
                 below = X if layer == 0 else offset(b.A, layers.sizes[(layer - 1) * N_SIZES + HERE])
                 row = sizes[FAN_IN] if layer == 0 else layers.sizes[(layer - 1) * N_SIZES + STRIDE]
                 product(count, floats, below, row, 1, sizes[FAN_IN], W, floats, start, 0, Z, stride, STORE, b.down)
-            if layer < setting.layers - 1 or not setting.paired:
-                number = layers.numbers[layer * N_NUMBERS + SLOPE]
-                if floats == stride:
-                    activate(sizes[ACTIVATION], number, Z, offset(b.S, here), 0, count * stride)
-                else:
-                    for s in range(count):
-                        row_s = here + s * stride
-                        activate(sizes[ACTIVATION], number, offset(b.A, row_s), offset(b.S, row_s), 0, floats)
             if turned and layer > 0:
                 T_row = layers.sizes[(layer - 1) * N_SIZES + STRIDE]
                 columns = min(low + floats, sizes[UNITS]) - low
                 transpose(W, floats, sizes[FAN_IN], columns, offset(b.turned, sizes[TURNED] + low * T_row), T_row)
-        meet(b.gate, setting.threads)
+        if layer < setting.layers - 1 or not setting.paired:
+            _activate(layers, b, layer, count, bounds[mine], bounds[upto])
+        meet(b.gate, setting.threads, mine, upto)
+
+
+@merged
+def _activate(layers: Layers, b: Buffers, layer: int, count: int, low: int, high: int) -> None:
+    """Turn the thread's own columns of a layer's Z into A, and set the slopes."""
+    sizes, number = offset(layers.sizes, layer * N_SIZES), layers.numbers[layer * N_NUMBERS + SLOPE]
+    stride, rows, floats = sizes[STRIDE], count, high - low
+    if floats == stride:
+        rows, floats = 1, count * stride  # all in one go
+    for s in range(rows):
+        here = sizes[HERE] + s * stride + low
+        activate(sizes[ACTIVATION], number, offset(b.A, here), offset(b.S, here), 0, floats)
 
 
 @merged
@@ -151,24 +159,25 @@ def chunk_losses(
 @called
 def backward(
     setting: Setting, layers: Layers, b: Buffers, data: Data, X: Pointer, order: Pointer, count: int, fresh: bool,
-    thread: int,
+    mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Deltas of every layer and the gradient, started anew if `fresh`, or the step itself where it is fused."""
     for back in range(setting.layers):
         layer = setting.layers - 1 - back
         if layer > 0:
-            _back_through(setting, layers, b, layer, count, thread)
-        _weight_gradient(setting, layers, b, data, X, order, layer, count, fresh, thread)
+            _back_through(setting, layers, b, layer, count, mine, upto)
+        for panel in range(mine, upto):
+            _weight_gradient(setting, layers, b, data, X, order, layer, count, fresh, panel)
         if layer > 1:
-            meet(b.gate, setting.threads)
+            meet(b.gate, setting.threads, mine, upto)
 
 
 @merged
-def _back_through(setting: Setting, layers: Layers, b: Buffers, layer: int, count: int, thread: int) -> None:
+def _back_through(setting: Setting, layers: Layers, b: Buffers, layer: int, count: int, mine: int, upto: int) -> None:
     """Turn the slopes of the layer below into its deltas, own columns only: D_below = S_below * (D W')."""
     sizes, below = offset(layers.sizes, layer * N_SIZES), offset(layers.sizes, (layer - 1) * N_SIZES)
     bounds = offset(layers.bounds, (layer - 1) * (setting.threads + 1))
-    low, floats = bounds[thread], bounds[thread + 1] - bounds[thread]
+    low, floats = bounds[mine], bounds[upto] - bounds[mine]
     if floats > 0:
         D, stride = offset(b.S, sizes[HERE]), sizes[STRIDE]
         T, T_row = offset(b.turned, sizes[TURNED] + low), below[STRIDE]
@@ -179,18 +188,18 @@ def _back_through(setting: Setting, layers: Layers, b: Buffers, layer: int, coun
 @merged
 def _weight_gradient(
     setting: Setting, layers: Layers, b: Buffers, data: Data, X: Pointer, order: Pointer, layer: int, count: int,
-    fresh: bool, thread: int,
+    fresh: bool, panel: int,
 ) -> None:  # fmt: skip
-    """Compute dW and db of a layer's own columns: written to the gradient, or taken off the weights at once."""
+    """Compute dW and db of a layer's columns in a panel: written to the gradient, or taken off the weights at once."""
     sizes, bounds = offset(layers.sizes, layer * N_SIZES), offset(layers.bounds, layer * (setting.threads + 1))
-    low, floats = bounds[thread], bounds[thread + 1] - bounds[thread]
+    low, floats = bounds[panel], bounds[panel + 1] - bounds[panel]
     if floats == 0:
         return
     fan_in, stride = sizes[FAN_IN], sizes[STRIDE]
-    D, panel = offset(b.S, sizes[HERE] + low), layers.panels[layer * setting.threads + thread]
-    how, out = STORE, offset(b.grad, panel)
+    D, place = offset(b.S, sizes[HERE] + low), layers.panels[layer * setting.threads + panel]
+    how, out = STORE, offset(b.grad, place)
     if setting.fused:
-        how, out = DESCEND, offset(b.theta, panel)
+        how, out = DESCEND, offset(b.theta, place)
     begun, begun_row = b.zeros, 0
     if not fresh:
         begun, begun_row = out, floats
@@ -207,10 +216,9 @@ def _weight_gradient(
         A_row = fan_in if layer == 0 else layers.sizes[(layer - 1) * N_SIZES + STRIDE]
         product(fan_in, floats, A, 1, A_row, count, D, stride, begun, begun_row, out, floats, how, b.down)
     if sizes[BIASED]:
-        place = fan_in * floats
         product(
             1, floats, b.ones, 0, 0, count, D, stride, offset(begun, fan_in * begun_row), begun_row,
-            offset(out, place), floats, how, b.down,
+            offset(out, fan_in * floats), floats, how, b.down,
         )  # fmt: skip
 
 

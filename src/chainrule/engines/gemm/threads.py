@@ -19,10 +19,13 @@ from numba.core.typing import signature
 from chainrule.engines.compiled.cache import called
 from chainrule.engines.compiled.simd import Pointer, built_in
 
-ARRIVED, MEETINGS = 0, 8
-GATE_SIZE = 16
-"""Entries of a gate (int64): how many have arrived, and how many meetings there have been, a cache line each."""
+ARRIVED, MEETINGS, WAITED, SINCE = 0, 8, 16, 17
+GATE_SIZE = 24
+"""Entries of a gate (int64): how many have arrived, and how many meetings there have been, a cache line each; how long
+the first thread has waited, and since when that is counted."""
 PATIENT_LOOKS = 500
+WHILE = 40_000_000
+"""Ticks after which waiting is judged: some hundredths of a second."""
 LONG = ir.IntType(64)
 
 
@@ -83,20 +86,51 @@ def step_aside(typingctx: Any) -> Any:
     return signature(types.void), codegen
 
 
+@built_in
+def ticks(typingctx: Any) -> Any:
+    """Return a clock's count, of cycles or the like; 0 where there is none."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = ir.FunctionType(LONG, [])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.readcyclecounter"), [])
+
+    return signature(types.int64), codegen
+
+
 @called
-def meet(gate: Pointer, threads: int) -> None:
-    """Wait until all threads have come here; then each sees what the others have written."""
-    if threads == 1:
+def meet(gate: Pointer, threads: int, mine: int, upto: int) -> None:
+    """Wait until all threads have come here; then each sees what the others have written.
+
+    A thread says which panels are its own, from `mine` up to `upto`; one that has all of them waits for nobody.
+    """
+    if upto - mine == threads:
         return
     meetings = look_at(gate, MEETINGS)
     if add_atomically(gate, ARRIVED, 1) == threads - 1:
         publish(gate, ARRIVED, 0)
         publish(gate, MEETINGS, meetings + 1)
         return
-    looks = 0
+    begun, looks = ticks(), 0
     while look_at(gate, MEETINGS) == meetings:
         looks += 1
         if looks < PATIENT_LOOKS:
             rest()
         else:
             step_aside()
+    if mine == 0:
+        gate[WAITED] = gate[WAITED] + (ticks() - begun)
+
+
+@called
+def is_held_up(gate: Pointer) -> bool:
+    """Whether the first thread, which asks now and then, has spent most of the last while waiting for the others.
+
+    On a busy machine each meeting waits until every thread has got a processor again; one thread alone is faster then.
+    """
+    now = ticks()
+    elapsed = now - gate[SINCE]
+    if elapsed < WHILE:
+        return False
+    held_up: bool = 2 * gate[WAITED] > elapsed and gate[SINCE] != 0
+    gate[SINCE], gate[WAITED] = now, 0
+    return held_up

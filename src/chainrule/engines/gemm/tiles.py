@@ -296,6 +296,17 @@ def _mixed(builder: Any, one: Any, other: Any, pattern: Sequence[int]) -> Any:
 
 
 @built_in
+def copy_floats(typingctx: Any, p: Any, to: Any, floats: Any) -> Any:
+    """Copy floats; they must not overlap."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        cgutils.raw_memcpy(builder, args[1], args[0], args[2], 4 if p.dtype == types.float32 else 8)
+        return context.get_dummy_value()
+
+    return signature(types.void, p, to, types.intp), codegen
+
+
+@built_in
 def single(typingctx: Any, p: Any) -> Any:
     """Return the pointer as one to single floats: vectors of one lane."""
 
