@@ -24,12 +24,12 @@ from numba import types
 from numba.extending import overload
 
 from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.exponents import fold_exponent, split_exponent
 from chainrule.engines.compiled.simd import (
     Vector,
     absolute,
     copysign,
     fma,
-    fold_exponent,
     greater,
     lane,
     lanes_of,
@@ -38,7 +38,6 @@ from chainrule.engines.compiled.simd import (
     round_even,
     select,
     splat,
-    split_exponent,
 )
 
 LOG2_E = 1.4426950408889634
