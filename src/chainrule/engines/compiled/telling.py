@@ -132,6 +132,7 @@ class Telling:
             if training.fetched:
                 teller.note()
                 events += [self.event(teller, *row) for row in teller.rows(training.fetched)]
+                training.fetched = []
                 teller.count(min(training.stop, training.course.epochs))
                 events.append(self.event(teller, min(training.stop, training.course.epochs)))
         return [event for event in events[:-1] if event.record is not None] + events[-1:]
