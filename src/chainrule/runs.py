@@ -82,7 +82,7 @@ class Run:
     fingerprint : str
         Hash of the training data it saw.
     seconds : float
-        Wall time of the cohort it was trained in, divided by the cohort's size.
+        Wall time of the members that were trained at the same time, divided by their number.
     engine : str
         The engine that trained it.
     engine_reason : str

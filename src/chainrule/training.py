@@ -53,7 +53,8 @@ def train(
     learning_rates : iterable of float, optional
         Train every seed once with each of these rates, in one population; rates vary slowest in the result.
     engine : str
-        ``"auto"``, which takes the fastest that can train the member, or the name of an engine.
+        ``"auto"``, which takes the fastest that can train the member, or ``"reference"``, ``"lanes"`` or ``"gemm"``.
+        ``run.engine`` says which it was, and ``run.engine_reason`` why.
     threads : int, optional
         Threads that compute; by default ``CHAINRULE_THREADS``, else the cores this process may use.
     memory : int or str, optional

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -132,3 +134,12 @@ def test_an_unknown_engine_is_refused_for_nothing_too() -> None:
     with pytest.raises(ConfigError, match="unknown engine 'gpu'"):
         choose_all("gpu", [], resources_from())
     assert choose_all("auto", [], resources_from()) == []
+
+
+def test_numba_is_imported_for_the_compiled_engines_only() -> None:
+    """It takes longer to import than all the rest."""
+    code = (
+        "import sys, chainrule as c; c.train(c.mlp([3], dropout=0.1), 'xor', epochs=1); "
+        "assert 'numba' not in sys.modules; c.train(c.mlp([3]), 'xor', epochs=1); assert 'numba' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
