@@ -18,7 +18,7 @@ from benchmarks.curves import crossovers, linearity, told
 from benchmarks.growth import SWEEPS, run_sweep
 from benchmarks.lab import run_lab
 from benchmarks.sgemm import sgemm_rates
-from benchmarks.starts import REPEATS, run_starts
+from benchmarks.starts import REPEATS, run_starts, warm
 from benchmarks.table import printed
 from benchmarks.worker import without_steering
 from chainrule.errors import ChainruleError
@@ -89,6 +89,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = record.new_record(arguments.quick, arguments.engine, dropped)
     run["sgemm"] = sgemm_rates(256, 0.05) if arguments.quick else sgemm_rates()
     say(f"sgemm: {', '.join(f'{name} {rate:.0f}' for name, rate in run['sgemm'].items())} GFLOP/s")
+    if arguments.engine != "reference":
+        try:
+            say(f"chainrule's kernels: ready after {warm():.1f} s")
+        except RuntimeError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
     if arguments.only is not None:
         run = record.merged(run, record.read(arguments.output))
     for name in names:

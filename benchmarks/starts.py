@@ -47,6 +47,25 @@ def _measured(engine: str, repeats: int) -> list[dict[str, Any]]:
     return bars
 
 
+def warm() -> float:
+    """Compile chainrule's kernels, if this machine does not have them yet; return the seconds it took.
+
+    They are compiled once and kept on disk, for all networks: no case's first call is to depend on whether it is the
+    first since chainrule was changed. What compiling costs is measured by `run_starts`.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; with the last line of what it says.
+    """
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "chainrule", "doctor", "--warm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"'chainrule doctor --warm' failed: {done.stderr.strip().splitlines()[-1:]}")
+    return time.perf_counter() - begun
+
+
 def _bar(against: str, most: float, reached: float) -> dict[str, Any]:
     return {"against": against, "most": most, "reached": reached, "met": reached < most}
 

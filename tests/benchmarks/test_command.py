@@ -123,7 +123,7 @@ def test_a_case_that_breaks_fails_alone(
 
     monkeypatch.setattr(cli, "_case", breaks)
     path = tmp_path / "bench.json"
-    assert main(["--only", "W1", "W2", "--quick", "--output", str(path)]) == 1
+    assert main(["--only", "W1", "W2", "--quick", "--engine", "reference", "--output", str(path)]) == 1
     cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
     assert {name: case["status"] for name, case in cases.items()} == {"W1": "failed", "W2": "failed"}
     assert "FAILED: RuntimeError: it broke" in capsys.readouterr().out
