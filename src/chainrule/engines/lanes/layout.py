@@ -13,6 +13,8 @@ from chainrule.engines.lanes.records import Shape
 Index = np.ndarray[Any, np.dtype[np.intp]]
 CHUNK_BYTES = 24 * 1024
 """Activations and deltas of a chunk of samples: beside weights and gradient they stay in a first-level cache."""
+RESIDENT_BYTES = 80 * 1024
+"""A batch whose activations and deltas take no more passes in one chunk: then the samples are brought in only once."""
 LEAST_CHUNK = 8
 """Samples in a chunk at least: fewer would load the gradient from memory too often."""
 
@@ -39,7 +41,7 @@ def make_shape(plans: Sequence[Plan], lanes: int, itemsize: int, samples: int) -
         place += int(n_out) if biased else 0
     per_sample = int(sizes.sum() + sizes[1:].sum() + sizes[-1] + 1) * lanes * itemsize
     chunk = max(CHUNK_BYTES // per_sample, LEAST_CHUNK) // 4 * 4
-    chunk = min(chunk, samples)
+    chunk = samples if samples * per_sample <= RESIDENT_BYTES else min(chunk, samples)
     starts = np.cumsum(sizes) - sizes
     return Shape(
         sizes=sizes,

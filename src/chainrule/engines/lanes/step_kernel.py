@@ -63,17 +63,20 @@ def fill(setting: Setting, buffers: Buffers, data: Data, order: Any, begin: int,
 def sum_weights(buffers: Buffers, setting: Setting, data: Data, order: Any, begin: int, count: int) -> None:
     """Set `share` to 1 over what the sum of the samples' losses is divided by, and that divisor into `losses`."""
     share = buffers.share
-    weighted = data.w.shape[1] > 0
+    if not (setting.averaged and data.w.shape[1] > 0):
+        alike = float(count) if setting.averaged else 1.0
+        store(share, 0, splat(share, 1.0 / alike))
+        for m in range(setting.members):
+            buffers.losses[m] = alike
+        return
     for m in range(setting.members):
-        divisor = float(count) if setting.averaged else 1.0
-        if setting.averaged and weighted:
-            own, column = m if data.w.shape[0] > 1 else 0, m if order.shape[0] > 1 else 0
-            divisor = 0.0
-            for s in range(begin, begin + count):
-                row = order[column, s] if order.shape[0] else s
-                divisor += data.w[own, row]
-            if divisor == 0.0:
-                divisor = 1.0
+        own, column = m if data.w.shape[0] > 1 else 0, m if order.shape[0] > 1 else 0
+        divisor = 0.0
+        for s in range(begin, begin + count):
+            row = order[column, s] if order.shape[0] else s
+            divisor += data.w[own, row]
+        if divisor == 0.0:
+            divisor = 1.0
         buffers.losses[m] = divisor
         store_scalar(share, m, 1.0 / divisor)
 
