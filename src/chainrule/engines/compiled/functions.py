@@ -23,7 +23,7 @@ from typing import Any
 from numba import types
 from numba.extending import overload
 
-from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.cache import NOT_FOR_PYTHON, inlined
 from chainrule.engines.compiled.exponents import fold_exponent, split_exponent
 from chainrule.engines.compiled.simd import (
     Vector,
@@ -60,7 +60,7 @@ def _typed(single: Callable[..., Any], double: Callable[..., Any]) -> Callable[.
     def by_type(x: Vector) -> Vector:
         return single if x.dtype == types.float32 else double
 
-    options = {"forceinline": True, "nogil": True, "error_model": "numpy"}
+    options = {"forceinline": True, "nogil": True, "error_model": "numpy", **NOT_FOR_PYTHON}
     overload(choose, jit_options=options)(by_type)
     return choose
 

@@ -18,6 +18,7 @@ from chainrule.engines.gemm.fields import make_table
 from chainrule.engines.gemm.gradient_kernel import LENGTHS
 from chainrule.engines.gemm.kernel import train_member
 from chainrule.engines.gemm.layout import make_layers, places_of, useful_threads
+from chainrule.engines.gemm.outputs_kernel import FOUR
 from chainrule.engines.gemm.records import ALONE, N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
 from chainrule.engines.gemm.samples import make_data, no_data
 from chainrule.engines.gemm.threads import GATE_SIZE
@@ -75,7 +76,8 @@ class GemmBlock(Block):
         self.alone_until, self.patience = 0.0, FIRST_PATIENCE
         chunk = min(CHUNK, max(train.n, self.validation.n))
         self.setting = _make_setting(plan, course, self.threads, chunk)
-        self.layers = make_layers(plan, len(self.width), self.threads, chunk)
+        self.rows = -(-chunk // FOUR) * FOUR
+        self.layers = make_layers(plan, len(self.width), self.threads, self.rows)
         self.index = places_of(plan, self.layers)
         self.buffers = self._make_buffers(plan)
         self.own_order = np.arange(max(self.data.n, self.validation.n), dtype=np.int32)
@@ -140,8 +142,6 @@ class GemmBlock(Block):
         lists = d * chunk if self.data.sparse or self.validation.sparse else 0
         hyper = aligned(N_HYPER * L, dtype).reshape(N_HYPER, L)
         hyper[FADE : FADE + 6] = np.array(plan.hyper)[:, None]
-        real = aligned(L, dtype)
-        real[: (plan.sizes[-1] - 1) % L + 1] = 1
 
         def floats(count: int) -> Array:
             return aligned(max(count, L), dtype)
@@ -154,8 +154,8 @@ class GemmBlock(Block):
             one=floats(n_theta if memories > 0 else 0),
             two=floats(n_theta if memories > 1 else 0),
             best=floats(n_theta if plan.keeps_best else 0),
-            A=floats(chunk * int(strides.sum())),
-            S=floats(chunk * int(strides.sum())),
+            A=floats(self.rows * int(strides.sum())),
+            S=floats(self.rows * int(strides.sum())),
             X=floats(chunk * d + L),
             turned=floats(int((strides[1:] * strides[:-1]).sum())),
             hyper=hyper.ravel(),
@@ -163,7 +163,11 @@ class GemmBlock(Block):
             share=floats(L),
             ones=ones,
             zeros=floats(int(strides.max())),
-            real=real,
+            side_a=floats(int(strides[-1]) * FOUR),
+            side_d=floats(int(strides[-1]) * FOUR),
+            side_y=floats(int(strides[-1]) * FOUR),
+            side_w=floats(FOUR),
+            apart=np.zeros(FOUR),
             spare=floats((1 + setting.threads) * L),
             scales=floats((LENGTHS + 2 * setting.layers) * L),
             base=np.array([[plan.hyper[0]], [plan.hyper[2]], [plan.hyper[4]], [0.0]]),

@@ -17,6 +17,7 @@ from chainrule.engines.compiled.simd import Pointer, lanes_of, load, offset, poi
 from chainrule.engines.compiled.tracking import Watch, after_step, begin_epoch, count_step, end_epoch, judge
 from chainrule.engines.gemm.fields import fields_at
 from chainrule.engines.gemm.gradient_kernel import is_finite, ready_gradient, with_penalties
+from chainrule.engines.gemm.outputs_kernel import chunk_losses, set_divisor
 from chainrule.engines.gemm.records import (
     ALONE,
     CANCELLED,
@@ -36,13 +37,11 @@ from chainrule.engines.gemm.records import (
 )
 from chainrule.engines.gemm.step_kernel import (
     backward,
-    chunk_losses,
     fetch_next,
     forward,
     gather_inputs,
     inputs_of,
     list_chunk,
-    set_divisor,
     set_rate,
 )
 from chainrule.engines.gemm.threads import is_held_up, meet

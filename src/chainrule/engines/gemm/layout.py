@@ -36,7 +36,7 @@ def useful_threads(plan: Plan, lanes: int, threads: int, batch: int, inputs: int
     return max(min(threads, max(vectors) // 2), 1)
 
 
-def make_layers(plan: Plan, lanes: int, threads: int, chunk: int) -> Layers:
+def make_layers(plan: Plan, lanes: int, threads: int, rows: int) -> Layers:
     """Return shapes and ownership.
 
     Parameters
@@ -47,15 +47,15 @@ def make_layers(plan: Plan, lanes: int, threads: int, chunk: int) -> Layers:
         Floats of a vector.
     threads : int
         How many threads train the member.
-    chunk : int
-        Samples that pass through the layers at a time.
+    rows : int
+        Rows of activations: samples that pass through the layers at a time, rounded up to fours.
     """
     fan_in, units = np.array(plan.sizes[:-1]), np.array(plan.sizes[1:])
     strides = -(-units // lanes) * lanes
     biases = np.array(plan.biases, dtype=np.int64)
     here = np.cumsum(strides) - strides
     turned = np.array([0, *(strides[1:] * strides[:-1])])
-    sizes = [fan_in, units, strides, biases, np.array(plan.activations), here * chunk, np.cumsum(turned) - turned]
+    sizes = [fan_in, units, strides, biases, np.array(plan.activations), here * rows, np.cumsum(turned) - turned]
     bounds = np.stack([_bounds(int(stride) // lanes, threads) * lanes for stride in strides])
     panels = (fan_in + biases)[:, None] * np.diff(bounds, axis=1)  # (layers, threads): floats of each
     flat = panels.T.ravel()

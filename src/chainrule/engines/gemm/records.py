@@ -106,8 +106,11 @@ class Buffers(NamedTuple):
     hyper, down, share, ones, zeros
         Numbers of the step rule, `codes.N_HYPER` vectors; minus the learning rate, 1 / divisor, and 1, a vector each;
         zeros, as many as a layer is wide.
-    real
-        1 for the last layer's units, 0 for their padding.
+    side_a, side_d, side_y, side_w
+        Outputs, deltas and targets of four samples side by side: a vector for each unit of the last layer; and their
+        weights.
+    apart
+        float64: their losses and their metrics.
     spare
         Two vectors for each thread.
     scales
@@ -140,7 +143,11 @@ class Buffers(NamedTuple):
     share: AnyFloats
     ones: AnyFloats
     zeros: AnyFloats
-    real: AnyFloats
+    side_a: AnyFloats
+    side_d: AnyFloats
+    side_y: AnyFloats
+    side_w: AnyFloats
+    apart: Floats
     spare: AnyFloats
     scales: AnyFloats
     base: Floats

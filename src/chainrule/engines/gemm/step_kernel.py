@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from chainrule.engines.compiled.activation_kernel import activate
 from chainrule.engines.compiled.cache import called, merged
-from chainrule.engines.compiled.simd import Pointer, lanes_of, load, offset, splat, store
+from chainrule.engines.compiled.simd import Pointer, offset, splat, store
 from chainrule.engines.gemm.product_kernel import copy_rows, product, transpose
 from chainrule.engines.gemm.records import (
     ACTIVATION,
     BIASED,
-    COUNTS,
-    DIVISOR,
     FAN_IN,
     HERE,
-    LOSSES,
     N_NUMBERS,
     N_SIZES,
     SLOPE,
@@ -38,8 +35,7 @@ from chainrule.engines.gemm.sparse_kernel import (
     sparse_product,
 )
 from chainrule.engines.gemm.threads import meet
-from chainrule.engines.gemm.tiles import DESCEND, STORE, TIMES, single
-from chainrule.engines.lanes.loss_kernel import count_metric, loss_and_delta
+from chainrule.engines.gemm.tiles import DESCEND, STORE, TIMES
 
 
 @merged
@@ -114,46 +110,6 @@ def _activate(layers: Layers, b: Buffers, layer: int, count: int, low: int, high
     for s in range(rows):
         here = sizes[HERE] + s * stride + low
         activate(sizes[ACTIVATION], number, offset(b.A, here), offset(b.S, here), 0, floats)
-
-
-@merged
-def set_divisor(setting: Setting, b: Buffers, data: Data, order: Pointer, begin: int, count: int) -> None:
-    """Set what the sum of the samples' losses is divided by, and `share` to 1 over it."""
-    divisor = float(count)
-    if not setting.averaged:
-        divisor = 1.0
-    elif data.weighted:
-        divisor = 0.0
-        for s in range(begin, begin + count):
-            divisor += data.w[order[s]]
-        if divisor == 0.0:
-            divisor = 1.0
-    b.sums[LOSSES], b.sums[COUNTS], b.sums[DIVISOR] = 0.0, 0.0, divisor
-    b.share[0] = 1.0 / divisor
-
-
-@called
-def chunk_losses(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, count: int, measured: bool
-) -> None:
-    """Add the samples' losses, and the metric if it is measured, to the sums; turn the last slopes into the delta."""
-    sizes = offset(layers.sizes, (setting.layers - 1) * N_SIZES)
-    k, stride = sizes[UNITS], sizes[STRIDE]
-    A, D, share = single(offset(b.A, sizes[HERE])), single(offset(b.S, sizes[HERE])), single(b.share)
-    Y, w, sums = single(data.Y), single(data.w), single(b.sums)
-    L = lanes_of(b.real)
-    for s in range(count):
-        row = order[s]
-        a, d, y = offset(A, s * stride), offset(D, s * stride), offset(Y, row * k)
-        if k < stride:  # the slope of padding has no delta
-            padding = sizes[HERE] + (s + 1) * stride - L
-            store(b.S, padding, load(b.S, padding) * load(b.real, 0))
-        own = offset(w, row if data.weighted else 0)
-        loss_and_delta(
-            setting.loss, setting.loss_number, a, d, y, own, data.weighted, share, offset(sums, LOSSES), k, 1
-        )
-        if measured:
-            count_metric(setting.metric, a, y, offset(sums, COUNTS), k, 1)
 
 
 @called

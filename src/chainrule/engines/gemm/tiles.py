@@ -81,6 +81,13 @@ class Writer:
         one = self.builder.insert_element(undefined, self.builder.load(p), ir.Constant(ir.IntType(32), 0))
         return self.builder.shuffle_vector(one, undefined, self.first_lane)
 
+    def gathered(self, places: Sequence[Any]) -> Any:
+        """Load a float from each place into a lane of its own."""
+        vector = ir.Constant(self.vector, ir.Undefined)
+        for k, place in enumerate(places):
+            vector = self.builder.insert_element(vector, self.builder.load(place), ir.Constant(ir.IntType(32), k))
+        return vector
+
     def add_product(self, a: Any, b: Any, to: Any) -> None:
         """Add a * b to an accumulator, rounded once."""
         self.builder.store(self.builder.call(self.fma, [a, b, self.builder.load(to)]), to)
@@ -296,6 +303,53 @@ def _mixed(builder: Any, one: Any, other: Any, pattern: Sequence[int]) -> Any:
 
 
 @built_in
+def column(typingctx: Any, p: Any, row: Any) -> Any:
+    """Return a vector of p[0], p[row], p[2 * row] and so on.
+
+    Put together in a register: a vector that is loaded from where single floats have just been stored has to wait.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        writer = Writer(context, builder, p)
+        return writer.gathered([writer.at(args[0], writer.times(k, args[1])) for k in range(p.lanes)])
+
+    return signature(VectorType(p.dtype, p.lanes), p, types.intp), codegen
+
+
+@built_in
+def column_in_order(typingctx: Any, p: Any, row: Any, order: Any, rows: Any) -> Any:
+    """Return a vector of p[order[0] * row], p[order[1] * row] and so on; past `rows` the last of them again."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        writer, places = Writer(context, builder, p), []
+        last = builder.sub(args[3], ir.Constant(LONG, 1))
+        for k in (ir.Constant(LONG, k) for k in range(p.lanes)):
+            number = builder.select(builder.icmp_signed("<", k, last), k, last)
+            index = builder.sext(builder.load(builder.gep(args[2], [number])), LONG)
+            places.append(writer.at(args[0], writer.times(index, args[1])))
+        return writer.gathered(places)
+
+    return signature(VectorType(p.dtype, p.lanes), p, types.intp, order, types.intp), codegen
+
+
+@built_in
+def first_lanes(typingctx: Any, like: Any, p: Any, row: Any, k: Any) -> Any:
+    """Return a vector as `like` has them of p[0], p[row] and p[2 * row] as far as k goes, at most 3, and zeros."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        writer, zero = Writer(context, builder, like), ir.Constant(context.get_value_type(p.dtype), 0.0)
+        args, vector = args[1:], ir.Constant(writer.vector, [zero.constant] * like.lanes)
+        for j in range(3):
+            exists = builder.icmp_signed(">", args[2], ir.Constant(LONG, j))
+            place = builder.select(exists, writer.at(args[0], writer.times(j, args[1])), args[0])
+            value = builder.select(exists, builder.load(place), zero)
+            vector = builder.insert_element(vector, value, ir.Constant(ir.IntType(32), j))
+        return vector
+
+    return signature(VectorType(p.dtype, like.lanes), like, p, types.intp, types.intp), codegen
+
+
+@built_in
 def copy_floats(typingctx: Any, p: Any, to: Any, floats: Any) -> Any:
     """Copy floats; they must not overlap."""
 
@@ -306,14 +360,22 @@ def copy_floats(typingctx: Any, p: Any, to: Any, floats: Any) -> Any:
     return signature(types.void, p, to, types.intp), codegen
 
 
-@built_in
-def single(typingctx: Any, p: Any) -> Any:
-    """Return the pointer as one to single floats: vectors of one lane."""
+def _with_lanes(lanes: int) -> Callable[..., Any]:
+    """Return an intrinsic that makes a pointer one to vectors of so many lanes."""
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return args[0]
+    def made(typingctx: Any, p: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return args[0]
 
-    return signature(PointerType(p.dtype, 1), p), codegen
+        return signature(PointerType(p.dtype, lanes), p), codegen
+
+    return built_in(made)
+
+
+single = _with_lanes(1)
+"""The pointer as one to single floats: vectors of one lane."""
+in_fours = _with_lanes(4)
+"""The pointer as one to vectors of four lanes."""
 
 
 @built_in
