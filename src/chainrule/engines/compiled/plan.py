@@ -98,9 +98,15 @@ def why_not(cohort: Cohort) -> str | None:
     for layer in network.layers:
         if not isinstance(layer, Dense):
             return f"layer '{layer.name}' is computed by the reference engine only"
+        if layer.act.name not in ACTIVATIONS:
+            return f"activation '{layer.act.name}' is computed by the reference engine only"
         if layer.act.name == "softmax" and layer is not network.layers[-1]:
             return "softmax in a hidden layer is computed by the reference engine only"
     output, wanted = network.output_activation.name, loss(config.loss)
+    if wanted.name not in LOSSES:
+        return f"loss '{wanted.name}' is computed by the reference engine only"
+    if optimizer(config.optimizer).name not in OPTIMIZERS:
+        return f"optimizer '{config.optimizer}' is computed by the reference engine only"
     if wanted.name in ("binary_cross_entropy", "softmax_cross_entropy") and output != wanted.pairs_with:
         return f"loss '{wanted.name}' after '{output}' is computed by the reference engine only"
     if output == "softmax" and wanted.name != "softmax_cross_entropy":
