@@ -156,7 +156,7 @@ def test_the_memory_of_a_member_grows_with_its_parts() -> None:
 
     small = own(mlp([4]), epochs=10)
     assert own(mlp([400]), epochs=10) > small + 1600 * 8 * 4
-    assert own(mlp([4]), epochs=1000) - small > 990 * 6 * 8
+    assert own(mlp([4]), epochs=1000) - small >= 990 * 6 * 8
     assert own(mlp([4]), epochs=1000, log_every=100) < small + 1000
     assert own(mlp([4]), epochs=10, optimizer="adam") - small == 17 * 2 * 8
 

@@ -9,7 +9,6 @@ import numpy as np
 from chainrule.engines._divergence import diagnose
 from chainrule.engines._finishing import Ended, Outcome, make_runs
 from chainrule.engines.compiled.bundle_training import BundleTraining
-from chainrule.engines.compiled.codes import LEARNING_RATE, RUNNING_LOSS
 from chainrule.engines.compiled.columns import in_order, judged_columns
 from chainrule.engines.compiled.leaving import Leaving
 from chainrule.engines.compiled.seats import Share
@@ -70,16 +69,18 @@ class _Columns:
 
     def history(self, own: int, one: Leaving) -> dict[str, Array]:
         """Return a member's history, as `Run.history` describes it."""
-        member = int(self.share.members[own])
-        if not self.training.history.of_member[member]:
+        training, member = self.training, int(self.share.members[own])
+        if not training.history.of_member[member]:
             return {}  # a Ctrl-C came before it was looked at
         last = None if one.reason in ("epochs", "interrupted") else one.epochs
-        epochs, rows = self.training.history.rows(member, last)
+        epochs, rows = training.history.rows(member, last)
         if one.row is not None and (not len(epochs) or epochs[-1] != one.epochs):
-            epochs, rows = np.append(epochs, one.epochs), np.append(rows, one.row[:, None], axis=1)
+            row = one.row[list(training.members.columns.values())]
+            epochs, rows = np.append(epochs, one.epochs), np.append(rows, row[:, None], axis=1)
         extra = {} if self.extras is None else self.extras.history(own, epochs)
-        values = in_order({name: rows[column] for name, column in self.columns.items()}, extra)
-        return {"epoch": epochs, **values, "learning_rate": rows[LEARNING_RATE], "running_loss": rows[RUNNING_LOSS]}
+        named = dict(zip(training.members.columns, rows, strict=True))
+        judged = in_order({name: named.pop(name) for name in self.columns}, extra)
+        return {"epoch": epochs, **judged, **named}
 
     def windows(self, own: int, one: Leaving) -> dict[str, Array]:
         """Return a member's windows, as `Run.windows` describes them."""

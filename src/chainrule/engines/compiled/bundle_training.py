@@ -76,7 +76,7 @@ class BundleTraining:
         self.left: dict[int, Leaving] = {}
         self.newly_left: list[tuple[int, Leaving]] = []
         self.fetched: list[Fetched] = []
-        self.history, self.windows = Collected(len(members), N_COLUMNS), Collected(len(members), 2)
+        self.history, self.windows = Collected(len(members), len(members.columns)), Collected(len(members), 2)
         self.seats = make_seats(members, maker, samples, weights, self.longest, threads)
 
     def _longest_stretch(self) -> int:
@@ -220,4 +220,4 @@ class BundleTraining:
         blocks = self.maker.compact([seat.block for seat in self.seats])
         for seat in self.seats:
             self._seal(seat)
-        self.seats = [Seat(block, self.members.n) for block in blocks]
+        self.seats = [Seat(block, self.members.n, list(self.members.columns.values())) for block in blocks]

@@ -23,8 +23,6 @@ Index = np.ndarray[Any, np.dtype[np.intp]]
 
 RUN_BYTES = 4096
 """What a finished run takes beside its weights and its history."""
-KEPT_TWICE = 2
-"""Histories are collected by block and then put together by member: for a moment there are two of them."""
 MOST_SAMPLES = 512
 """A pass through the layers takes at most about so many samples of a member at a time."""
 MOST_MEMBERS = 16_384
@@ -88,7 +86,7 @@ class Facts:
         rows = (config.epochs // config.log_every + 2) * (N_COLUMNS + 2 * len(self.extras))
         windows = config.epochs * -(-self.n // self.batch) // config.window + 1 if config.window else 0
         orders = 0 if self.full or not config.shuffle else 8 * self.n
-        return values * itemsize + (rows + 2 * windows) * 8 * KEPT_TWICE + orders + RUN_BYTES
+        return values * itemsize + (rows + 2 * windows) * 8 + orders + RUN_BYTES
 
 
 def _data_bytes(config: TrainingConfig, parts: Split) -> int:

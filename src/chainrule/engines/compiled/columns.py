@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from chainrule.data import Split
-from chainrule.engines.compiled.codes import LOSS, METRIC, VALIDATION_LOSS, VALIDATION_METRIC
+from chainrule.engines.compiled.codes import (
+    LEARNING_RATE,
+    LOSS,
+    METRIC,
+    RUNNING_LOSS,
+    VALIDATION_LOSS,
+    VALIDATION_METRIC,
+)
 from chainrule.metrics import for_task
 
 V = TypeVar("V")
@@ -19,6 +26,11 @@ def judged_columns(parts: Split) -> dict[str, int]:
     if parts.validation is not None:
         columns |= {"validation_loss": VALIDATION_LOSS, f"validation_{metric}": VALIDATION_METRIC}
     return columns
+
+
+def kept_columns(parts: Split) -> dict[str, int]:
+    """Return all columns that are kept, by name."""
+    return judged_columns(parts) | {"learning_rate": LEARNING_RATE, "running_loss": RUNNING_LOSS}
 
 
 def in_order(values: Mapping[str, V], extra: Mapping[str, V]) -> dict[str, V]:

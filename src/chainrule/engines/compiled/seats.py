@@ -11,7 +11,8 @@ import numpy as np
 from chainrule.cohorts import Cohort
 from chainrule.engines.compiled.block import Block, Course, Part, make_tracking
 from chainrule.engines.compiled.bundles import Bundle, facts
-from chainrule.engines.compiled.codes import N_COLUMNS, TRAINING
+from chainrule.engines.compiled.codes import TRAINING
+from chainrule.engines.compiled.columns import kept_columns
 from chainrule.engines.compiled.history import Sheet
 from chainrule.engines.compiled.making import Crew, Maker
 from chainrule.engines.compiled.plan import Plan
@@ -54,6 +55,8 @@ class Seat:
         Members that have not been trained, or have just been put together.
     n : int
         Training samples.
+    columns : list of int
+        The columns of the block's history rows that are kept.
 
     Attributes
     ----------
@@ -67,13 +70,13 @@ class Seat:
         0 before a stretch, 1 while it is trained, 2 after it.
     """
 
-    def __init__(self, block: Block, n: int) -> None:
+    def __init__(self, block: Block, n: int, columns: list[int]) -> None:
         course, m = block.course, len(block.places)
-        self.block, self.open = block, block.tracking.status == TRAINING
+        self.block, self.open, self.columns = block, block.tracking.status == TRAINING, columns
         self.rates: np.ndarray[Any, np.dtype[np.float64]] | None = None
         left, steps = course.epochs - block.epoch, course.steps(n)
         kept = course.epochs // course.log_every - (block.epoch - 1) // course.log_every
-        self.rows = Sheet(m, N_COLUMNS, kept + (course.epochs % course.log_every > 0))
+        self.rows = Sheet(m, len(columns), kept + (course.epochs % course.log_every > 0))
         self.windows = Sheet(m, 2, left * steps // course.window + 1 if course.window else 0)
         self.n_windows = block.epoch * steps // course.window if course.window else 0
         self.state = 0
@@ -82,7 +85,7 @@ class Seat:
         """Fetch the rows and windows that the block has kept since it was last asked."""
         t = self.block.tracking
         rows, windows = int(t.n_rows[0]), int(t.n_windows[0])
-        self.rows.add(t.row_epochs[:rows], t.rows[:rows])
+        self.rows.add(t.row_epochs[:rows], t.rows[:rows, self.columns])
         self.windows.add(self.n_windows + np.arange(windows), t.window_rows[:windows])
         self.n_windows += windows
         t.n_rows[0] = t.n_windows[0] = 0
@@ -105,6 +108,8 @@ class Members:
         Each member's seed.
     base : ndarray (m,)
         Base learning rates.
+    columns : dict of str to int
+        The columns of history rows that are kept, by name.
     """
 
     def __init__(self, bundle: Bundle, cohorts: Sequence[Cohort]) -> None:
@@ -126,6 +131,7 @@ class Members:
         self.config, self.parts = first.config, first.splits[0]
         known = facts(cohorts[self.shares[0].number])
         self.course = Course(self.config.epochs, self.config.log_every, known.batch, known.full, self.config.window)
+        self.columns = kept_columns(self.parts)
         self.n, self.has_extras = known.n, bool(known.extras)
 
     def __len__(self) -> int:
@@ -171,7 +177,7 @@ def make_seats(
         crew = Crew(
             plans, places, [thetas[k] for k in places], rates, members.course, train, validation, tracking, threads
         )
-        seats.append(Seat(maker.make(crew), members.n))
+        seats.append(Seat(maker.make(crew), members.n, list(members.columns.values())))
     return seats
 
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from chainrule.engines._base import ProgressEvent
 from chainrule.engines.compiled.bundle_training import BundleTraining, Fetched
-from chainrule.engines.compiled.codes import LEARNING_RATE, RUNNING_LOSS
-from chainrule.engines.compiled.columns import judged_columns
 from chainrule.nn import Array
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
@@ -46,10 +44,7 @@ class Teller:
         self.ended = np.full(m, NEVER)
         self.kinds = np.zeros((3, m), dtype=bool)
         self.state, self.counted = np.zeros(4), np.zeros(4)
-        self.names = judged_columns(training.members.parts) | {
-            "learning_rate": LEARNING_RATE,
-            "running_loss": RUNNING_LOSS,
-        }
+        self.names = list(training.members.columns)
 
     def note(self) -> None:
         """Take note of the members that have left."""
@@ -63,7 +58,7 @@ class Teller:
         for epoch, values in zip(epochs.tolist(), table, strict=True):
             here = self.ended[members] >= epoch
             record: dict[str, Array] = {"epoch": np.full(int(here.sum()), epoch)}
-            record |= {name: values[column, here] for name, column in self.names.items()}
+            record |= dict(zip(self.names, values[:, here], strict=True))
             self.count(epoch, self.ended < epoch)
             yield epoch, record, self.places[members[here]]
 
