@@ -101,20 +101,25 @@ class _Cache(FunctionCache):
 def inlined(function: F) -> F:
     """Compile a helper into every kernel that calls it."""
     made: F = numba.njit(forceinline=True, nogil=True, error_model="numpy", **NOT_FOR_PYTHON)(function)
+    _for_any_value(made)
     return made
 
 
 def called(function: F) -> F:
     """Compile a helper that kernels call as a function: code that is long, or seldom run, is then compiled once."""
-    made: Any = numba.njit(nogil=True, error_model="numpy", **NOT_FOR_PYTHON)(function)
+    made: F = numba.njit(nogil=True, error_model="numpy", **NOT_FOR_PYTHON)(function)
+    _for_any_value(made)
+    return made
+
+
+def _for_any_value(made: Any) -> None:
+    """Let a helper be compiled by the types of its arguments only: each constant that is passed would get a copy."""
     template = made.get_call_template
 
     def any_value(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
         return template(tuple(types.unliteral(kind) for kind in args), kws)
 
-    made.get_call_template = any_value  # or each constant that is passed would be compiled into a function of its own
-    result: F = made
-    return result
+    made.get_call_template = any_value
 
 
 def merged(function: F) -> F:
