@@ -29,6 +29,7 @@ from chainrule.engines.compiled.simd import (
     sqrt,
     store,
 )
+from chainrule.engines.gemm.moves import all_lanes, single
 from chainrule.engines.gemm.records import (
     BIASED,
     FAN_IN,
@@ -43,7 +44,6 @@ from chainrule.engines.gemm.records import (
     Setting,
 )
 from chainrule.engines.gemm.threads import meet
-from chainrule.engines.gemm.tiles import all_lanes, single
 
 SIZES, SQUARES, RELATIVE_SQUARES, LARGEST, SOUND = range(5)
 """What `_down_columns` sums up: |v|, v^2, (v / scale)^2; or the largest |v|; or 0, but NaN where not all are finite."""

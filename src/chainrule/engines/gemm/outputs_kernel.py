@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from chainrule.engines.compiled.cache import called, merged
 from chainrule.engines.compiled.simd import Pointer, lanes_of, offset, splat, store
+from chainrule.engines.gemm.moves import column, column_in_order, first_lanes, in_fours, transpose_square
 from chainrule.engines.gemm.records import (
     COUNTS,
     DIVISOR,
@@ -22,7 +23,6 @@ from chainrule.engines.gemm.records import (
     Layers,
     Setting,
 )
-from chainrule.engines.gemm.tiles import column, column_in_order, first_lanes, in_fours, transpose_square
 from chainrule.engines.lanes.loss_kernel import count_metric, loss_and_delta
 
 FOUR = 4

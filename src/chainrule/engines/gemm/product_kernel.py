@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from chainrule.engines.compiled.cache import called
 from chainrule.engines.compiled.simd import Pointer, lanes_of, offset
-from chainrule.engines.gemm.tiles import MOST_ROWS, MOST_VECTORS, copy_floats, dense_tile, transpose_square
+from chainrule.engines.gemm.moves import copy_floats, transpose_square
+from chainrule.engines.gemm.tiles import MOST_ROWS, MOST_VECTORS, dense_tile
 
 
 @called

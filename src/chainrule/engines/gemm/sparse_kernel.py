@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from chainrule.engines.compiled.cache import called, merged
 from chainrule.engines.compiled.simd import Pointer, lanes_of, offset
+from chainrule.engines.gemm.moves import fetch_ahead
 from chainrule.engines.gemm.records import Data
-from chainrule.engines.gemm.tiles import DESCEND, MOST_GATHERED, STORE, descend_rows, fetch_ahead, gathered_row
+from chainrule.engines.gemm.tiles import DESCEND, MOST_GATHERED, STORE, descend_rows, gathered_row
 
 BLOCK_INPUTS = 112
 """Rows of weights in a block; a chunk needs some of them: `MOST_GATHERED` vectors of all of them are 70 KiB."""
