@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +163,12 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
+@cache  # reading the control groups takes as long as a third of a short training call
 def usable_memory() -> int:
-    """Return the machine's memory in bytes, or the limit of this process's control group if that is lower."""
+    """Return the machine's memory in bytes, or the limit of this process's control group if that is lower.
+
+    Read once in a process.
+    """
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
