@@ -13,8 +13,9 @@ from chainrule.engines.compiled.bundle_training import BundleTraining, Fetched
 from chainrule.nn import Array
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
-MOST_TOLD = 2000
-"""About as many history rows of a chunk are told at most: telling takes time that belongs to training."""
+MOST_TOLD = 300
+"""About as many history rows of a chunk are told at most (a curve on a screen has no more points): a row takes some
+40 microseconds, which belong to training."""
 NEVER = np.iinfo(np.int64).max
 
 

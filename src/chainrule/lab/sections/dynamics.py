@@ -145,66 +145,70 @@ def train_validation(context: LabContext) -> SectionRecord:
     """Show training and validation loss side by side, and what penalty and dropout change."""
     cases = context.cases("train_validation")
     levels = {case: level for case in cases for level in context.levels("train_validation", case=case)}
-    items: list[Item] = []
-    if levels:
-        panels = tuple(
-            FanPanel(
-                title=case,
-                series=(
-                    fan_series("training", level.runs, "loss"),
-                    fan_series("validation", level.runs, "validation_loss"),
-                ),
-            )
-            for case, level in levels.items()
-        )
-        caption = f"Median, 50 % and 90 % of {len(next(iter(levels.values())).runs)} seeds."
-        items = [
-            FanFigure(
-                id="train-validation-loss",
-                title="Training and validation loss",
-                panels=panels,
-                log_y=True,
-                log_x=True,
-                show_runs=False,
-                caption=caption,
-            ),
-            fan(
-                "train-validation-accuracy",
-                "Validation accuracy",
-                [("", [level.called(case) for case, level in levels.items()])],
-                "validation_accuracy",
-                caption,
-                log_x=True,
-                show_runs=False,
-            ),
-            _gap_table(levels),
-            *(rate_verdict(case, level) for case, level in levels.items()),
-        ]
-        plain = levels.get("plain")
-        items += [
-            metric_verdict("Digits", level.called(case), plain.called("plain"), "final validation_loss",
-                           "final validation loss")
-            for case, level in levels.items()
-            if plain is not None and level is not plain
-        ]  # fmt: skip
-    items.append(setting_record(context, "train_validation"))
-    items.append(
-        mnist_block(
-            context,
-            "train-validation-mnist",
-            "E4",
-            "experiment",
-            ("running_loss", "validation_loss"),
-            ("final running_loss", "final validation_loss", "final accuracy", "final validation_accuracy"),
-        )
-    )
+    parts = ("running_loss", "validation_loss")
+    finals = ("final running_loss", "final validation_loss", "final accuracy", "final validation_accuracy")
     return SectionRecord(
         id="train-validation",
         title="Training against validation",
         lead="How far does the loss on samples that were trained on drift from the loss on those that were not? The "
         "distance is what the network has learned about its sample rather than about digits.",
-        items=tuple(items),
+        items=(
+            *(_digits_items(levels) if levels else ()),
+            setting_record(context, "train_validation"),
+            mnist_block(context, "train-validation-mnist", "E4", "experiment", parts, finals),
+        ),
     )
+
+
+def _digits_items(levels: dict[str, Level]) -> list[Item]:
+    """Show both losses and the accuracy of every case, and compare each case with the plain one."""
+    panels = tuple(
+        FanPanel(
+            title=case,
+            series=(
+                fan_series("training", level.runs, "loss"),
+                fan_series("validation", level.runs, "validation_loss"),
+            ),
+        )
+        for case, level in levels.items()
+    )
+    caption = f"Median, 50 % and 90 % of {len(next(iter(levels.values())).runs)} seeds."
+    return [
+        FanFigure(
+            id="train-validation-loss",
+            title="Training and validation loss",
+            panels=panels,
+            log_y=True,
+            log_x=True,
+            show_runs=False,
+            caption=caption,
+        ),
+        fan(
+            "train-validation-accuracy",
+            "Validation accuracy",
+            [("", [level.called(case) for case, level in levels.items()])],
+            "validation_accuracy",
+            caption,
+            log_x=True,
+            show_runs=False,
+        ),
+        _gap_table(levels),
+        *(rate_verdict(case, level) for case, level in levels.items()),
+        *_against_plain(levels),
+    ]
+
+
+def _against_plain(levels: dict[str, Level]) -> list[Item]:
+    """Compare the validation loss of every case with that of the plain one."""
+    plain = levels.get("plain")
+    if plain is None:
+        return []
+    quantity, shown = "final validation_loss", "final validation loss"
+    return [
+        metric_verdict("Digits", level.called(case), plain.called("plain"), quantity, shown)
+        for case, level in levels.items()
+        if level is not plain
+    ]
 
 
 def _gap_table(levels: dict[str, Level]) -> TableRecord:
