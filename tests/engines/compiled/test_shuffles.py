@@ -21,7 +21,7 @@ def drawn(shuffles: Shuffles, members: list[int], epochs: int, threads: int = 1)
 def test_orders_are_the_permutations_of_the_stream(n: int, by_kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernel_agrees()
     monkeypatch.setattr(orders, "kernel_agrees", lambda: by_kernel)
-    seeds = [7, 0, 2**63 - 1]
+    seeds = [7, 0, 2**62 - 1]
     generators = [stream(seed, "order") for seed in seeds]
     shuffles = Shuffles(seeds, n)
     for epochs in (3, 1, 2):  # the generators go on from stretch to stretch
