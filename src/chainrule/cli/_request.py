@@ -9,13 +9,13 @@ from typing import Any
 
 from chainrule.cli._options import naming, parse_path, parse_rates, parse_resources, parse_seed_choice
 from chainrule.cli._settings import Settings, build_config, build_network, kept_every, printed_every
-from chainrule.cli._success import SuccessRule, check_rule, default_rule, parse_success, with_metric
 from chainrule.cohorts import bind_to_data
 from chainrule.data import DataSource, Split, load, split
 from chainrule.data.preprocess import MISSING
 from chainrule.data.tables import is_table
 from chainrule.engines import ENGINES
 from chainrule.errors import ConfigError, one_line, unknown_name
+from chainrule.experiments.success import SuccessRule, check_rule, default_rule, parse_success, with_metric
 from chainrule.nn import Network
 from chainrule.population import TrainingConfig
 from chainrule.resources import Resources

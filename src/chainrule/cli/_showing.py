@@ -12,11 +12,11 @@ from chainrule.cli._predictions import Predictions, chosen_part, outputs_of, sho
 from chainrule.cli._print_run import short, show_finals, show_settings, show_verdict, written
 from chainrule.cli._saved import classes_of, source_of, task_of
 from chainrule.cli._settings import PRINTED_LINES, nice_step
-from chainrule.cli._success import SuccessRule
 from chainrule.cli._summary import RateSummary, by_rate, summarize
 from chainrule.cli._training import parts_of
 from chainrule.data import Split
 from chainrule.errors import ChainruleError
+from chainrule.experiments.success import SuccessRule
 from chainrule.metrics import for_task
 from chainrule.report.records import FigureRecord
 from chainrule.runs import Run, Runs

@@ -20,11 +20,11 @@ from chainrule.cli._print_run import show_finals, show_history, show_saved, show
 from chainrule.cli._progress import Bar, TrainingBar
 from chainrule.cli._request import Plan
 from chainrule.cli._saving import SUMMARY, check_out, holds_run, save_runs
-from chainrule.cli._success import NOTE
 from chainrule.cli._summary import RateSummary, best_rate, by_rate, summarize
 from chainrule.data import DataSource, Split, split
 from chainrule.engines import ProgressEvent
 from chainrule.errors import RunError
+from chainrule.experiments.success import NOTE
 from chainrule.files import write_text
 from chainrule.metrics import for_task
 from chainrule.report.records import FigureRecord

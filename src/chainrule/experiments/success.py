@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from chainrule.errors import ConfigError, one_line
+from chainrule.experiments.quantities import values_of
 from chainrule.metrics import for_task, metric
 from chainrule.optim import stopping_rule
 from chainrule.population import TrainingConfig
@@ -149,8 +150,6 @@ def epochs_to_success(runs: Runs, rule: SuccessRule) -> list[float]:
     That is where a stopping rule ended it, or else the first kept epoch at which the rule held; the history has no
     test values, so a rule on those gives an empty list.
     """
-    from chainrule.experiments.quantities import values_of
-
     won = runs.where(rule.holds)
     if not len(won) or rule.key.startswith("test_"):
         return []
