@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule.data import load
+from chainrule.data import images, load
 from chainrule.data.shapes import Curve
 from chainrule.errors import ConfigError
 
@@ -134,6 +134,16 @@ def test_digits_are_scikit_learns_divided_by_16() -> None:
     assert (data.X.shape, data.n_outputs, data.image_shape) == ((1797, 64), 10, (8, 8))
     assert (data.X.min(), data.X.max()) == (0, 1)
     assert data.feature_names[9] == "pixel 1,1"
+
+
+def test_digits_come_from_scikit_learn_itself_where_it_keeps_its_file_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y = images._bundled_digits()
+    monkeypatch.setattr(images, "find_spec", lambda name: None)
+    asked_X, asked_y = images._bundled_digits()
+    np.testing.assert_array_equal(X, asked_X)
+    np.testing.assert_array_equal(y, asked_y)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
-from chainrule.data._base import Dataset, DataSource
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.data._base import Array, Dataset, DataSource
 
 
 def pixel_names(rows: int, columns: int) -> tuple[str, ...]:
@@ -31,12 +37,29 @@ class Digits(DataSource):
 
 @lru_cache(maxsize=1)
 def _digits() -> Dataset:
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
+    X, y = _bundled_digits()
     told = (
         "1,797 handwritten digits, 8 x 8 pixels / 16; UCI Optical Recognition of Handwritten Digits, via scikit-learn"
     )
     return Dataset(
         "digits", X / 16, y, "multiclass", feature_names=pixel_names(8, 8), provenance=told, image_shape=(8, 8)
     )
+
+
+def _bundled_digits() -> tuple[Array, npt.NDArray[np.int64]]:
+    """Return grey levels (1797, 64) and labels (1797,) from the file that scikit-learn brings along.
+
+    Importing scikit-learn takes longer than the first training on its digits, so its file is read directly; where a
+    version keeps it elsewhere, scikit-learn is asked.
+    """
+    package = find_spec("sklearn")
+    folder = Path(package.origin).parent if package is not None and package.origin else Path()
+    try:
+        with gzip.open(folder / "datasets" / "data" / "digits.csv.gz", "rt", encoding="ascii") as file:
+            table = np.loadtxt(file, delimiter=",")
+    except OSError:
+        from sklearn.datasets import load_digits
+
+        X, y = load_digits(return_X_y=True)
+        return X, y
+    return table[:, :-1], table[:, -1].astype(np.int64)
