@@ -1,5 +1,8 @@
-"""Intervals and paired comparisons: numbers in, statements out."""
+"""Intervals, comparisons, sequences and rankings: numbers in, statements out."""
 
+from chainrule.stats.audit import Chance, order_chance
+from chainrule.stats.best_set import BestSet, best_set
+from chainrule.stats.importance import Importance, axis_importance
 from chainrule.stats.intervals import (
     Interval,
     RateInterval,
@@ -20,22 +23,41 @@ from chainrule.stats.paired import (
     sign_order_interval,
     sign_test_p,
 )
+from chainrule.stats.ranking import Ranking, Score, WinnerScores, WinRate, prob_better, rank_groups, winner_scores
+from chainrule.stats.sequential import MeanSequence, MedianSequence, decide, paired_differences
 
 __all__ = [
     "MIN_PAIRS",
+    "BestSet",
+    "Chance",
+    "Importance",
     "Interval",
+    "MeanSequence",
+    "MedianSequence",
     "MetricComparison",
+    "Ranking",
     "RateComparison",
     "RateInterval",
+    "Score",
+    "WinRate",
+    "WinnerScores",
+    "axis_importance",
+    "best_set",
     "bootstrap_interval",
     "compare_metric",
     "compare_rates",
+    "decide",
     "holm",
     "median_interval",
+    "order_chance",
+    "paired_differences",
     "percentile_of",
+    "prob_better",
     "quantiles",
+    "rank_groups",
     "sign_flip_p",
     "sign_order_interval",
     "sign_test_p",
     "success_rate",
+    "winner_scores",
 ]
