@@ -38,6 +38,13 @@ from chainrule.report.figure_records import (
     PointsPanel,
     TruthFigure,
 )
+from chainrule.report.sweep_records import (
+    EstimateRow,
+    EstimatesFigure,
+    ParallelAxis,
+    ParallelFigure,
+    RateMapFigure,
+)
 from chainrule.report.text_records import (
     Badge,
     Cell,
@@ -82,6 +89,8 @@ __all__ = [
     "DerivationRecord",
     "DerivationStep",
     "DistributionFigure",
+    "EstimateRow",
+    "EstimatesFigure",
     "FanFigure",
     "FanPanel",
     "FanSeries",
@@ -95,8 +104,11 @@ __all__ = [
     "Mark",
     "MatrixRecord",
     "NetworkFigure",
+    "ParallelAxis",
+    "ParallelFigure",
     "PointsFigure",
     "PointsPanel",
+    "RateMapFigure",
     "RateRow",
     "RatesFigure",
     "Record",

@@ -24,6 +24,7 @@ _BACKGROUND, _TITLE = "patch_1", "picture-title"
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
 _FONT = re.compile(r"font: (?:(?P<style>italic|oblique) )?(?:(?P<weight>bold|[1-9]00) )?(?P<size>[\d.]+)px [^;\"]*")
 _LONG_PATH = 600
+_HOVER = re.compile(r'<g id="(hover-\d+)">')
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def _body(picture: Picture, record: FigureRecord) -> str:
     svg = svg[svg.index("<svg") : svg.rindex("</svg>")]
     svg = svg[svg.index(">") + 1 :]
     svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", svg, flags=re.S)
+    svg = _HOVER.sub(lambda m: f"<g>\n<title>{escape(picture.hovers[m[1]])}</title>", svg)
     svg = re.sub(r'(base64,)([^"]*)', lambda m: m[1] + re.sub(r"\s", "", m[2]), svg)
     svg = re.sub(r' (d|x|y|transform|style)="([^"]*)"', _short_numbers, _own_ids(svg, record.id))
     svg = re.sub(r"\n\s*", "\n", _FONT.sub(_font, svg))

@@ -14,9 +14,12 @@ from chainrule.errors import ConfigError
 from chainrule.report.figures._layout import Picture
 from chainrule.report.figures._style import settings
 from chainrule.report.figures.curves import draw_curves, draw_fan, draw_windows
+from chainrule.report.figures.estimates import draw_estimates
 from chainrule.report.figures.graph import draw_graph, draw_network
 from chainrule.report.figures.images import draw_heatmap, draw_images
+from chainrule.report.figures.parallel import draw_parallel
 from chainrule.report.figures.points import draw_boundaries, draw_points, draw_truth
+from chainrule.report.figures.rate_map import draw_rate_map
 from chainrule.report.figures.replication import draw_replication
 from chainrule.report.figures.values import draw_bars, draw_distribution, draw_rates
 from chainrule.report.records import FigureRecord
@@ -36,6 +39,9 @@ DRAWERS: dict[str, Callable[[Any], Picture]] = {
     "GraphFigure": draw_graph,
     "NetworkFigure": draw_network,
     "ReplicationFigure": draw_replication,
+    "EstimatesFigure": draw_estimates,
+    "RateMapFigure": draw_rate_map,
+    "ParallelFigure": draw_parallel,
 }
 """How each record is drawn, by the name of its type."""
 

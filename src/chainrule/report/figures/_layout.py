@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
@@ -24,6 +25,7 @@ WIDTH = 5.0
 """Width of every figure in inches: two stand side by side on a desk, one is legible on a phone."""
 
 TITLE_ID = "picture-title"
+HOVER_ID = "hover"
 LINE_HEIGHT = 1.3
 
 
@@ -44,6 +46,7 @@ class Picture(Figure):
         self.body = height
         super().__init__(figsize=(width, self.band + height))
         FigureCanvasAgg(self)
+        self.hovers: dict[str, str] = {}
         for number, line in enumerate(lines):
             top = number * TITLE * LINE_HEIGHT / 72 + 0.08 - self.band
             self.write(0.1, top, line, size=TITLE, weight="bold", va="top", gid=f"{TITLE_ID}-{number}")
@@ -73,6 +76,12 @@ class Picture(Figure):
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.grid(True, axis="y")
         return axes
+
+    def hover(self, artist: Artist, text: str) -> None:
+        """Let a picture in the page show a text while a reader points at an artist."""
+        name = f"{HOVER_ID}-{len(self.hovers)}"
+        artist.set_gid(name)
+        self.hovers[name] = text
 
     def inches(self) -> Transform:
         """Return the transform from inches below the body's top left corner to the picture, for patches."""

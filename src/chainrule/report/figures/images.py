@@ -13,7 +13,7 @@ from chainrule.report._base import Array
 from chainrule.report.figures._layout import WIDTH, Picture, footnote, shorten, text_width, widest
 from chainrule.report.figures._style import BAD, INK, LINE, MUTED, PAPER, SERIES, SMALL
 from chainrule.report.numbers import number
-from chainrule.report.records import HeatmapFigure, ImagesFigure
+from chainrule.report.records import HeatmapFigure, ImagesFigure, RateMapFigure
 
 MAX_CELLS = 1200
 """Cells drawn as shapes that follow light and dark; larger matrices become one image."""
@@ -59,13 +59,27 @@ def _tile(axes: Axes, image: Array, low: float, high: float, wrong: bool) -> Non
 
 def draw_heatmap(record: HeatmapFigure) -> Picture:
     """Draw a matrix as cells tinted by value, with its numbers; missing values are crossed out."""
-    n_rows, n_columns = record.values.shape
+    picture, axes, width, _ = matrix_frame(record, record.values.shape)
+    strength = _strength(record)
+    if record.values.size > MAX_CELLS:
+        _raster(axes, strength)
+    else:
+        _cells(axes, record, strength, width)
+    footnote(picture, _range_note(record), axes.get_position().x0 * picture.width)
+    return picture
+
+
+def matrix_frame(
+    record: HeatmapFigure | RateMapFigure, shape: tuple[int, ...], foot: float = 0.4, tallest: float = 0.5
+) -> tuple[Picture, Axes, float, float]:
+    """Lay out a matrix with names above its columns and beside its rows; return a cell's width and height too."""
+    n_rows, n_columns = shape
     names = [shorten(name, 1.6, SMALL) for name in record.rows]
     left = 0.2 + widest(names, SMALL) + (0.0 if not record.y_label else 0.02)
     top = 0.32 + (0.2 if record.x_label or record.y_label else 0.0)
     width = WIDTH - left - 0.1
-    height = min(max(0.3, width / max(n_columns, 1) * 0.6), 0.5) if n_rows <= 40 else 6.0 / n_rows
-    picture = Picture(record.title, top + height * n_rows + 0.4)
+    height = min(max(0.3, width / max(n_columns, 1) * 0.6), tallest) if n_rows <= 40 else 6.0 / n_rows
+    picture = Picture(record.title, top + height * n_rows + foot)
     axes = picture.panel(left, top, width, height * n_rows)
     axes.grid(False)
     axes.spines[:].set_visible(False)
@@ -80,13 +94,7 @@ def draw_heatmap(record: HeatmapFigure) -> Picture:
         picture.write(left + width / 2, 0.08, record.x_label, size=SMALL, color=MUTED, ha="center")
     if record.y_label:
         picture.write(0.1, top - 0.12, record.y_label, size=SMALL, color=MUTED)
-    strength = _strength(record)
-    if record.values.size > MAX_CELLS:
-        _raster(axes, strength)
-    else:
-        _cells(axes, record, strength, width / n_columns)
-    footnote(picture, _range_note(record), left)
-    return picture
+    return picture, axes, width / n_columns, height
 
 
 def _strength(record: HeatmapFigure) -> Array:

@@ -31,7 +31,7 @@ def _strips(record: DistributionFigure) -> Picture:
     """Draw a strip per group: dots, the middle 90 % thin, the quartiles thick, the median as a tick."""
     told = [f"{len(g.values)} of {g.total}" if len(g.values) < g.total else f"n = {g.total}" for g in record.groups]
     above = 0.18 if record.marks else 0.0
-    picture, axes, centres = _rows(record.title, [g.name for g in record.groups], told, 0.42, foot=0.7, above=above)
+    picture, axes, centres = row_frame(record.title, [g.name for g in record.groups], told, 0.42, foot=0.7, above=above)
     extra = [np.array([m.value]) for m in record.marks if m.axis == "x"]
     scale(axes, "x", limits([*(g.values for g in record.groups), *extra], record.log, pad=0.04), record.log)
     reference_lines(axes, record.marks, above=True)
@@ -114,7 +114,7 @@ def draw_rates(record: RatesFigure) -> Picture:
         group = row.group
         names.append(row.name)
         told.append(f"{row.successes} of {row.n}" if row.n else "no seeds")
-    picture, axes, centres = _rows(record.title, names, told, 0.3, foot=0.7, heads=heads)
+    picture, axes, centres = row_frame(record.title, names, told, 0.3, foot=0.7, heads=heads)
     as_percent(axes, "x")
     axes.set_xlim(-0.015, 1.015)
     places = [y for k, y in enumerate(centres) if k not in heads]
@@ -132,7 +132,7 @@ def draw_rates(record: RatesFigure) -> Picture:
 def draw_bars(record: BarFigure) -> Picture:
     """Draw values as bars from zero, or as dots on a log axis, with their intervals and their numbers."""
     told = [number(b.value) for b in record.bars]
-    picture, axes, centres = _rows(record.title, [b.name for b in record.bars], told, 0.3, foot=0.5)
+    picture, axes, centres = row_frame(record.title, [b.name for b in record.bars], told, 0.3, foot=0.5)
     ends = [np.array([v for v in (b.value, b.low, b.high) if v is not None], dtype=float) for b in record.bars]
     low, high = limits(ends if record.log else [*ends, np.zeros(1)], record.log)
     scale(axes, "x", (low, high) if record.log else (min(low, 0.0) if low < 0 else 0.0, max(high, 0.0)), record.log)
@@ -152,7 +152,7 @@ def draw_bars(record: BarFigure) -> Picture:
     return picture
 
 
-def _rows(
+def row_frame(
     title: str,
     names: Sequence[str],
     told: Sequence[str],
