@@ -102,7 +102,9 @@ class Collected:
 
 def _rows(segment: Segment, lane: int, last: int | None) -> tuple[Integers, Array]:
     stop = len(segment.moments) if last is None else int(np.searchsorted(segment.moments, last, "right"))
+    # One and the same array for all members where it can be: sent to another process, it is then sent once.
+    moments = segment.moments if stop == len(segment.moments) else segment.moments[:stop]
     sound = segment.sound[lane, :stop]
     if sound.all():
-        return segment.moments[:stop], segment.table[lane, :, :stop]
-    return segment.moments[:stop][sound], segment.table[lane][:, :stop][:, sound]
+        return moments, segment.table[lane, :, :stop]
+    return moments[sound], segment.table[lane][:, :stop][:, sound]
