@@ -8,6 +8,7 @@ The command line prints that line and exits with status 2; a traceback is always
     |-- ShapeError         arrays that do not fit together
     |-- DataError          a file, table or data set that cannot be read or used
     |-- RunError           a saved run that cannot be read or written
+    |-- StoreError         a store of runs that cannot be reached, read or written
     `-- RecipeError        a recipe that does not validate
 """
 
@@ -35,6 +36,10 @@ class DataError(ChainruleError, ValueError):
 
 class RunError(ChainruleError):
     """A saved run that cannot be read or written."""
+
+
+class StoreError(ChainruleError):
+    """A store of runs that cannot be reached, read or written; the message never holds a password."""
 
 
 class RecipeError(ChainruleError, ValueError):

@@ -1,0 +1,5 @@
+"""The store: every finished run under its key, in an SQLite file or a PostgreSQL database."""
+
+from chainrule.experiments.store.store import Store
+
+__all__ = ["Store"]

@@ -1,0 +1,261 @@
+"""Connections and transactions: SQLite in write-ahead mode, or PostgreSQL; one writer at a time in both."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.pool import QueuePool
+
+from chainrule.errors import StoreError
+from chainrule.experiments.store.place import Place
+from chainrule.experiments.store.tables import APPLICATION_ID
+from chainrule.experiments.store.trouble import damaged, guard
+
+TIMEOUT = 30.0
+"""Seconds to wait for another writer."""
+
+LOCK = 0x63687275
+"""The advisory lock that makes PostgreSQL's writers wait for each other, as SQLite's do."""
+
+SCHEMA_NAME = "chainrule"
+"""Our tables' own schema in a PostgreSQL database, which may hold other things."""
+
+MAGIC = b"SQLite format 3\0"
+WAYS = ("ro", "immutable", "copy")
+
+
+class Database:
+    """A store's connections.
+
+    Parameters
+    ----------
+    place : Place
+        Where it lies.
+    create : bool
+        Make an SQLite file that is not there.
+    read_only : bool
+        Never write.
+    timeout : float
+        Seconds to wait for another writer.
+    """
+
+    def __init__(self, place: Place, create: bool, read_only: bool, timeout: float = TIMEOUT) -> None:
+        self.place, self.read_only, self.timeout = place, read_only, timeout
+        self.is_new = False
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        self.engine = self._open_file(place.path, create) if place.path is not None else self._connect()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the store is a file."""
+        return self.place.path is not None
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the store; whatever cannot be understood in it is damage."""
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with (
+            guard(self.place, reading=True),
+            self.engine.connect() as connection,
+            connection.execution_options(**options).begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that keeps other writers out; all of it is kept, or nothing."""
+        if self.read_only:
+            raise StoreError(f"the store {self.place.shown} was opened to read only")
+        options = {"chainrule_begin": "BEGIN IMMEDIATE"}
+        with (
+            guard(self.place, reading=True),
+            self.engine.connect() as connection,
+            connection.execution_options(**options).begin(),  # type: ignore[arg-type]
+        ):
+            if not self.is_sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+            yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Return the time (seconds): the server's, because hosts that share one may disagree; else this host's."""
+        if self.is_sqlite:
+            return time.time()
+        return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+
+    def vacuum(self) -> None:
+        """Give unused space back, and let the planner count anew."""
+        with guard(self.place), self.engine.connect() as connection:
+            plain = connection.execution_options(isolation_level="AUTOCOMMIT", chainrule_begin="")
+            for command in ("VACUUM", "ANALYZE", *(["PRAGMA wal_checkpoint(TRUNCATE)"] if self.is_sqlite else [])):
+                plain.exec_driver_sql(command)
+
+    def close(self) -> None:
+        """End all connections."""
+        with contextlib.suppress(Exception):  # a connection that is lost cannot be closed in good order
+            self.engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
+            self._copy = None
+
+    # -- SQLite ------------------------------------------------------------------------------------
+
+    def _open_file(self, path: Path, create: bool) -> Engine:
+        with guard(self.place):
+            self.is_new = self._check_file(path, create and not self.read_only)
+            if not self.read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                return _sqlite_engine(self._connector(path, "rwc"))
+        for way in WAYS:
+            engine = _sqlite_engine(self._connector(path, way))
+            try:
+                with engine.connect() as connection:
+                    connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+                return engine
+            except Exception as error:
+                engine.dispose()
+                last = error
+        with guard(self.place):
+            raise last
+        raise AssertionError("the guard has raised")
+
+    def _check_file(self, path: Path, create: bool) -> bool:
+        """Return whether the file is still to be made; refuse what is no SQLite file."""
+        shown = self.place.shown
+        if path.is_dir():
+            raise StoreError(f"{shown} is a folder: name a file in it, such as {shown}/chainrule.db")
+        if not path.exists() or path.stat().st_size == 0:
+            if not create:
+                raise StoreError(f"there is no store at {shown}")
+            return True
+        with path.open("rb") as file:
+            head = file.read(100)
+        if not head.startswith(MAGIC):
+            raise StoreError(f"{shown} is no SQLite file: name another file for the store")
+        if len(head) < 100:
+            raise damaged(self.place, "it ends within its first page")
+        return False
+
+    def _connector(self, path: Path, way: str) -> Connector:
+        """Return what connects to the file, in one of the `WAYS` or ``rwc``.
+
+        A store that was left in a folder that cannot be written lacks the shared memory that readers need: without
+        a log beside it, it cannot change either; with one, a copy is read.
+        """
+        log = path.with_name(f"{path.name}-wal")
+        if way == "copy":
+            self._copy = self._copy or tempfile.TemporaryDirectory(prefix="chainrule-store-")
+            copy = Path(self._copy.name) / path.name
+            for file in (path, log):
+                if file.exists():
+                    shutil.copyfile(file, copy.with_name(file.name))
+            return Connector(f"file:{quote(str(copy))}?mode=rw", self.timeout, True)
+        has_log = log.exists() and log.stat().st_size > 0
+        immutable = way == "immutable" and not has_log
+        mode = "rwc" if way == "rwc" else "ro"
+        uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if immutable else ''}"
+        return Connector(uri, self.timeout, way != "rwc")
+
+    # -- PostgreSQL --------------------------------------------------------------------------------
+
+    def _connect(self) -> Engine:
+        url = self.place.url
+        assert url is not None, "a place has a path or a URL"
+        try:
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise StoreError("a store in PostgreSQL needs psycopg: pip install 'chainrule[postgres]'") from None
+        wait = round(1000 * self.timeout)
+        defaults = {
+            "connect_timeout": "10",
+            "application_name": "chainrule",
+            "keepalives_idle": "10",
+            "keepalives_interval": "5",
+            "keepalives_count": "3",
+            "tcp_user_timeout": "30000",
+        }
+        with guard(self.place):
+            engine = create_engine(
+                url,
+                connect_args={name: value for name, value in defaults.items() if name not in url.query},
+                pool_pre_ping=True,
+                hide_parameters=True,
+            )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: object, record: object) -> None:
+            with connection.cursor() as cursor:  # type: ignore[attr-defined]
+                cursor.execute(f"SET search_path TO {SCHEMA_NAME}")
+                cursor.execute(f"SET lock_timeout TO {wait}")
+            connection.commit()  # type: ignore[attr-defined]
+
+        return engine
+
+
+class Connector:
+    """Opens an SQLite connection with the settings of a store."""
+
+    def __init__(self, uri: str, timeout: float, read_only: bool) -> None:
+        self.uri, self.timeout, self.read_only = uri, timeout, read_only
+
+    def __call__(self) -> sqlite3.Connection:
+        """Connect."""
+        connection = sqlite3.connect(
+            self.uri, timeout=self.timeout, isolation_level=None, check_same_thread=False, uri=True
+        )
+        try:
+            for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "cache_size = -65536", "mmap_size = 0"):
+                connection.execute(f"PRAGMA {pragma}")
+            if not self.read_only:
+                self._write_ahead(connection)
+                connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Switch to write-ahead logging; SQLite does not wait for others here, so we do."""
+        end = time.monotonic() + self.timeout
+        while True:
+            try:
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
+
+
+def _sqlite_engine(connector: Connector) -> Engine:
+    """Return an engine that begins transactions itself: Python's own driver would do so too late for schemas."""
+    engine = create_engine("sqlite://", creator=connector, poolclass=QueuePool, hide_parameters=True)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        command = connection.get_execution_options().get("chainrule_begin", "BEGIN")
+        if command:
+            connection.exec_driver_sql(command)
+
+    return engine
+
+
+def mark(connection: Connection) -> None:
+    """Write into a new SQLite file whose it is."""
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def is_marked(connection: Connection) -> bool:
+    """Return whether an SQLite file is one of ours."""
+    return bool(connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID)

@@ -1,0 +1,231 @@
+"""`Store`: runs kept under their keys, in an SQLite file or a PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import Connection, func, select
+
+from chainrule.errors import StoreError
+from chainrule.experiments.store.database import TIMEOUT, Database
+from chainrule.experiments.store.owners import LIFETIME, Owner, drop_dead, give_back, take
+from chainrule.experiments.store.place import place_of
+from chainrule.experiments.store.reading import Reader
+from chainrule.experiments.store.records import Record, machine_text, record_of, run_of
+from chainrule.experiments.store.schema import prepare
+from chainrule.experiments.store.tables import batches
+from chainrule.experiments.store.trouble import guard
+from chainrule.experiments.store.words import Words
+from chainrule.experiments.store.writing import Origin, put_records, stored_digests
+from chainrule.experiments.tasks import Task
+from chainrule.runs import Run
+
+
+class Store:
+    """Finished runs under their keys; `Store.open` opens or makes one.
+
+    A store may be used by any number of processes at once, each of which opens it for itself; one `Store` belongs to
+    one thread. Whatever has been saved is complete: a process may be killed at any moment.
+
+    Attributes
+    ----------
+    redacted : str
+        Where it lies, without secrets.
+    read_only : bool
+        Whether it refuses to write.
+    """
+
+    def __init__(
+        self, database: Database, *, keep_weights: bool = True, keep_histories: bool = True, lifetime: float = LIFETIME
+    ) -> None:
+        self.database = database
+        self.redacted, self.read_only = database.place.shown, database.read_only
+        self.keep_weights, self.keep_histories = keep_weights, keep_histories
+        self.known = Words()
+        self._owner = Owner(lifetime)
+        self._machine = ""
+
+    @classmethod
+    def open(
+        cls,
+        where: str | Path | None = None,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        keep_weights: bool = True,
+        keep_histories: bool = True,
+        timeout: float = TIMEOUT,
+        lifetime: float = LIFETIME,
+    ) -> Store:
+        """Open a store; one of an older schema is brought up to date.
+
+        Parameters
+        ----------
+        where : str or Path, optional
+            The path of an SQLite file, or ``postgresql://USER@HOST/DATABASE``; by default ``$CHAINRULE_STORE``, else
+            ``chainrule.db``.
+        create : bool
+            Make it if it is not there.
+        read_only : bool
+            Never write: works in folders that cannot be written, and beside any number of writers.
+        keep_weights, keep_histories : bool
+            Whether runs are saved with their weights, and with their histories and windows.
+        timeout : float
+            Seconds to wait while another process writes.
+        lifetime : float
+            Seconds without a sign of life after which processes elsewhere lose their reservations.
+
+        Raises
+        ------
+        StoreError
+            If there is none, it cannot be reached, read or written, is damaged, or comes from a later chainrule.
+        """
+        database = Database(place_of(where), create, read_only, timeout)
+        store = cls(database, keep_weights=keep_weights, keep_histories=keep_histories, lifetime=lifetime)
+        try:
+            prepare(database, store.known, create)
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.redacted!r})"
+
+    def close(self) -> None:
+        """Give back what is reserved, and end all connections."""
+        self._owner.stop()
+        if self._owner.registered and self._owner.pid == os.getpid():
+            try:
+                with self.database.write() as connection:
+                    self._owner.leave(connection)
+            except StoreError:  # it cannot be reached; the reservations expire
+                pass
+            self._owner.registered = False
+        self.database.close()
+
+    # -- what `obtain` needs -----------------------------------------------------------------------
+
+    def claim(self, tasks: Sequence[Task]) -> list[Task]:
+        """Reserve tasks for this process.
+
+        Returns
+        -------
+        list of Task
+            Those that are neither stored nor reserved by another living process, in the order given. Each stays
+            reserved until it is saved or released, the store is closed, or this process dies.
+        """
+        if not tasks:
+            return []
+        keys = list(dict.fromkeys(task.key for task in tasks))
+        with self._write() as connection:
+            now = self.database.now(connection)
+            drop_dead(connection, now)
+            ours = take(connection, keys, self._owner.register(connection, now))
+        self._owner.keep_beating(self._beat)
+        return [task for task in dict.fromkeys(tasks) if task.key in ours]
+
+    def release(self, tasks: Iterable[Task]) -> None:
+        """Give back reservations without a run."""
+        keys = [task.key for task in tasks]
+        if keys and self._owner.registered:
+            with self._write() as connection:
+                give_back(connection, keys, self._owner.register(connection, self.database.now(connection)))
+
+    def save(self, runs: Sequence[tuple[Task, Run]]) -> None:
+        """Keep finished runs, all or none, and end their reservations.
+
+        A run that is there already, with the same numbers, stays as it is.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be written, or one of the keys is stored with other numbers.
+        """
+        records = list({t.key: record_of(t, run, self.keep_weights, self.keep_histories) for t, run in runs}.values())
+        if not records:
+            return
+        origin = Origin(int(time.time()), self._machine_text())
+        keys = [record.task.key for record in records]
+        with self._write() as connection:
+            stored = stored_digests(connection, keys)
+            for record in records:
+                if stored.get(record.task.key, record.digest) != record.digest:
+                    raise StoreError(self._conflict(record))
+            put_records(connection, self.known, [r for r in records if r.task.key not in stored], origin)
+            give_back(connection, keys)
+
+    def load(self, tasks: Sequence[Task], arrays: bool = True) -> dict[Task, Run]:
+        """Return the stored runs of tasks, exactly as they were saved.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            What is wanted; tasks without a stored run are left out of the result.
+        arrays : bool
+            Without them, weights, histories and windows are empty, and reading takes a fraction of the time.
+        """
+        by_key = {task.key: task for task in tasks}
+        found: dict[Task, Run] = {}
+        with self._read() as connection:
+            for record in Reader(connection, self.known).by_keys(list(by_key), arrays):
+                found[by_key[record.task.key]] = run_of(record, arrays)
+        return found
+
+    def count(self) -> int:
+        """Return how many runs are stored."""
+        with self._read() as connection:
+            return int(connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0))) or 0)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        self._check_process()
+        try:
+            with self.database.write() as connection:
+                yield connection
+        except BaseException:
+            self.known.forget()  # numbers of texts that were rolled back
+            raise
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        self._check_process()
+        with self.database.read() as connection:
+            yield connection
+
+    def _check_process(self) -> None:
+        """Refuse to share connections with the process that this one was forked from."""
+        if os.getpid() != self._owner.pid:
+            raise StoreError(f"the store {self.redacted} was opened by another process: open it in this one too")
+
+    def _beat(self) -> None:
+        with self.database.write() as connection:
+            self._owner.beat(connection, self.database.now(connection))
+
+    def _machine_text(self) -> str:
+        if not self._machine:
+            with guard(self.database.place):
+                self._machine = machine_text()
+        return self._machine
+
+    def _conflict(self, record: Record) -> str:
+        setting = record.task.setting
+        return (
+            f"the store {self.redacted} has other numbers for seed {record.task.seed} of setting {setting.key[:8]} on "
+            f"{setting.source}: the same run gave different results; keep both stores and compare the machines"
+        )
