@@ -2,82 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import itertools
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chainrule.data import load
 from chainrule.errors import ConfigError, one_line, unknown_name
-from chainrule.nn import Network, mlp
+from chainrule.experiments.axes import MAX_CELLS, Place, holds, places
+from chainrule.experiments.settings import (
+    KNOWN_KEYS,
+    Setting,
+    build_setting,
+    flatten,
+    freeze,
+    make_setting,
+)
 from chainrule.population import TrainingConfig
 
 if TYPE_CHECKING:
     from chainrule.experiments.schema import Recipe
 
-MAX_CELLS = 2_000
-"""More cells than this in one recipe are likelier a slip than an intention."""
+DEFAULT_EPOCHS = TrainingConfig().epochs
 
-TRAINING_KEYS = tuple(f.name for f in fields(TrainingConfig))
-NETWORK_KEYS = tuple(inspect.signature(mlp).parameters)
-DATA_KEYS = ("source",)
-KNOWN_KEYS = tuple(
-    f"{table}.{key}"
-    for table, keys in (("data", DATA_KEYS), ("network", NETWORK_KEYS), ("training", TRAINING_KEYS))
-    for key in keys
-)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Everything of a run but its seed, as canonical text: equal settings are equal, and it pickles in a few bytes.
-
-    Attributes
-    ----------
-    source : str
-        The data source's spec.
-    network, training : str
-        ``Network.describe`` and ``TrainingConfig.describe`` as JSON with sorted keys.
-    """
-
-    source: str
-    network: str
-    training: str
-
-    @cached_property
-    def key(self) -> str:
-        """Hash (32 hex digits) of the setting."""
-        text = "\n".join((self.source, self.network, self.training))
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-    @property
-    def cohort_key(self) -> str:
-        """Hash of everything but the learning rate: settings that agree in it are trained in one population."""
-        training = json.loads(self.training) | {"learning_rate": None}
-        return Setting(self.source, self.network, json.dumps(training, sort_keys=True)).key
-
-    @property
-    def config(self) -> TrainingConfig:
-        """The configuration."""
-        return TrainingConfig.from_description(json.loads(self.training))
-
-    @property
-    def net(self) -> Network:
-        """The network, not yet bound to data."""
-        return Network.from_description(json.loads(self.network))
-
-
-def make_setting(source: str, network: Network, config: TrainingConfig) -> Setting:
-    """Return the canonical setting of built parts."""
-    text = (json.dumps(part.describe(), sort_keys=True) for part in (network, config))
-    return Setting(source, *text)
-
-
-Place = tuple[tuple[str, Any], ...]
+__all__ = [
+    "KNOWN_KEYS",
+    "MAX_CELLS",
+    "Cell",
+    "Place",
+    "Setting",
+    "base_settings",
+    "build_setting",
+    "cells_at",
+    "expand",
+    "find_cell",
+    "flatten",
+    "freeze",
+    "make_setting",
+    "seeds_of",
+]
 
 
 @dataclass(frozen=True)
@@ -89,7 +50,7 @@ class Cell:
     recipe : str
         The recipe's id.
     place : tuple of (axis, value)
-        Where in the grid; values are plain numbers, words or tuples.
+        Where in the grid; values are plain numbers, words or tuples. An axis that does not exist here is left out.
     variant : str or None
         None for the recipe as it stands.
     setting : Setting
@@ -111,32 +72,21 @@ class Cell:
         return ", ".join(words + ([self.variant] if self.variant else []))
 
     def at(self, selector: Mapping[str, Any]) -> bool:
-        """Return whether the cell lies where `selector` says; axes it does not name may have any value."""
-        return _at(self.place, selector)
+        """Return whether the cell lies where `selector` says.
+
+        Axes that the selector does not name may have any value; a list stands for any of its values.
+        """
+        return holds(selector, dict(self.place))
 
 
 def _shown(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
 
 
-def freeze(value: Any) -> Any:
-    """Make lists hashable, all the way down."""
-    return tuple(freeze(part) for part in value) if isinstance(value, list | tuple) else value
-
-
-def flatten(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Write nested tables with dotted keys: ``{"training": {"epochs": 5}}`` is ``{"training.epochs": 5}``."""
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{path}{key}.")
-        else:
-            flat[f"{path}{key}"] = value
-    return flat
-
-
 def expand(recipe: Recipe, quick: bool = False) -> list[Cell]:
     """Return every cell of a recipe, variants after the cell they belong to.
+
+    Cells may have equal settings (``momentum`` and ``momentum(0.9)``): whoever trains them does it once.
 
     Parameters
     ----------
@@ -148,23 +98,30 @@ def expand(recipe: Recipe, quick: bool = False) -> list[Cell]:
     Raises
     ------
     ConfigError
-        If a setting cannot work.
+        If a setting cannot work, or there are more than `MAX_CELLS` cells.
     """
     if not recipe.trains:
         return []
     base = base_settings(recipe)
-    axes = [[(axis, value) for value in values] for axis, values in recipe.axes.items()]
-    if recipe.cases:
-        axes.append([("case", name) for name in recipe.cases])
+    found = places(recipe.all_axes)
+    if len(found) * (1 + len(recipe.variants)) > MAX_CELLS:
+        raise ConfigError(
+            f"{len(found):,} places with {len(recipe.variants)} variants each may be more than {MAX_CELLS:,} cells"
+        )
     cells = []
-    for place in itertools.product(*axes):
-        where = tuple((axis, freeze(value)) for axis, value in place)
-        settings = base | {axis: value for axis, value in place if axis != "case"}
-        settings |= recipe.cases.get(dict(place).get("case", ""), {})
-        for name, changes in _variants_at(recipe, where, quick):
-            full = build_setting(settings | changes)
-            used = build_setting(settings | changes | recipe.quick) if quick and recipe.quick else full
-            cells.append(Cell(recipe.id, where, name, used, full.config.epochs))
+    for place in found:
+        changed = dict(place)
+        case = recipe.cases.get(changed.pop("case", ""), {})
+        for name, changes in _variants_at(recipe, place, quick):
+            settings = base | changed | case | changes
+            epochs = int(settings.get("training.epochs", DEFAULT_EPOCHS))
+            try:
+                full = build_setting(settings)
+                used = build_setting(settings | recipe.quick) if quick and recipe.quick else full
+            except ConfigError as error:
+                where = Cell(recipe.id, place, name, Setting("", "", ""), epochs).label
+                raise ConfigError(f"cell '{one_line(where)}': {error}" if where else str(error)) from None
+            cells.append(Cell(recipe.id, place, name, used, epochs))
     return cells
 
 
@@ -175,21 +132,8 @@ def _variants_at(recipe: Recipe, place: Place, quick: bool) -> list[tuple[str | 
     """
     found: list[tuple[str | None, dict[str, Any]]] = [(None, {})]
     variants = {name: one for name, one in recipe.variants.items() if not (quick and one.reading)}
-    return found + [(name, variant.set) for name, variant in variants.items() if _at(place, variant.only)]
-
-
-def _at(place: Place, selector: Mapping[str, Any]) -> bool:
-    """Return whether a place lies where a selector says; axes it does not name may have any value."""
-    values = dict(place)
-    return all(axis in values and values[axis] == freeze(value) for axis, value in selector.items())
-
-
-def grid_size(recipe: Recipe) -> int:
-    """Return how many cells `expand` would make."""
-    size = max(len(recipe.cases), 1) * (1 + len(recipe.variants))
-    for values in recipe.axes.values():
-        size *= len(values)
-    return size
+    where = dict(place) if variants else {}
+    return found + [(name, variant.set) for name, variant in variants.items() if holds(variant.only, where)]
 
 
 def base_settings(recipe: Recipe) -> dict[str, Any]:
@@ -199,42 +143,56 @@ def base_settings(recipe: Recipe) -> dict[str, Any]:
     return {"data.source": recipe.data.source} | flatten(tables)
 
 
-def build_setting(settings: Mapping[str, Any]) -> Setting:
-    """Build every part that dotted settings name and return the canonical setting.
+def seeds_of(recipe: Recipe, quick: bool = False, count: int | None = None) -> tuple[int, ...]:
+    """Return the seeds to run: the recipe's own number, or `count`; none if it is left out of the quick run.
+
+    More seeds than a recipe lists go on after the largest of its list.
+    """
+    n = recipe.seeds.quick if quick else recipe.seeds.count
+    n = count if count is not None and count > 0 else n
+    listed = recipe.seeds.listed
+    if listed is None:
+        return tuple(range(recipe.seeds.first, recipe.seeds.first + n))
+    after = max(listed) + 1
+    return (*listed[:n], *range(after, after + n - len(listed)))
+
+
+def cells_at(cells: Iterable[Cell], selector: Mapping[str, Any]) -> list[Cell]:
+    """Return the cells where a selector says; its key ``variant`` names a variant, else the plain ones are meant.
 
     Raises
     ------
     ConfigError
-        For an unknown key, an unknown part or an impossible value.
+        If there is none.
     """
-    for key in settings:
-        if key not in KNOWN_KEYS:
-            raise ConfigError(unknown_name("setting", key, KNOWN_KEYS))
-    if not isinstance(settings["data.source"], str):
-        raise ConfigError(f"data.source is a text such as 'xor', not {one_line(repr(settings['data.source']))}")
-    return _build(tuple(sorted((key, freeze(value)) for key, value in settings.items())))
+    cells = list(cells)
+    where = {key: value for key, value in selector.items() if key != "variant"}
+    variant = selector.get("variant")
+    found = [cell for cell in cells if cell.variant == variant and cell.at(where)]
+    if found:
+        return found
+    variants = sorted({cell.variant for cell in cells if cell.variant})
+    if variant is not None and variant not in variants:
+        raise ConfigError(unknown_name("variant", str(variant), variants))
+    axes: dict[str, list[Any]] = {}
+    for cell in cells:
+        for axis, value in cell.place:
+            axes.setdefault(axis, []).append(value)
+    for axis, value in where.items():
+        if not axes:
+            raise ConfigError(f"there is no axis '{one_line(axis)}': the recipe has none")
+        if axis not in axes:
+            raise ConfigError(unknown_name("axis", axis, axes))
+        levels = list(dict.fromkeys(axes[axis]))
+        if not any(holds({axis: value}, {axis: level}) for level in levels):
+            listed = ", ".join(map(_level, levels[:12])) + (", ..." if len(levels) > 12 else "")
+            raise ConfigError(f"no cell has {axis} = {_level(freeze(value))}; its values: {listed}")
+    raise ConfigError(f"no cell lies at {one_line(dict(selector))}: each of its values occurs, but not together")
 
 
-@lru_cache(maxsize=4096)
-def _build(settings: tuple[tuple[str, Any], ...]) -> Setting:
-    """Build a setting; cached, because a recipe's cells are built when it is read and when it is run."""
-    tables: dict[str, dict[str, Any]] = {"data": {}, "network": {}, "training": {}}
-    for key, value in settings:
-        table, _, name = key.partition(".")
-        tables[table][name] = value
-    source = load(tables["data"]["source"])
-    try:
-        network = mlp(**tables["network"])
-    except (TypeError, OverflowError) as error:
-        raise ConfigError(f"network: {one_line(error)}") from None
-    return make_setting(source.spec, network, TrainingConfig().replace(**tables["training"]))
-
-
-def seeds_of(recipe: Recipe, quick: bool = False, count: int | None = None) -> tuple[int, ...]:
-    """Return the seeds to run: the recipe's own number, or `count`; none if it is left out of the quick run."""
-    n = recipe.seeds.quick if quick else recipe.seeds.count
-    n = count if count is not None and n > 0 else n
-    return tuple(range(recipe.seeds.first, recipe.seeds.first + n))
+def _level(value: Any) -> str:
+    """Write an axis' value as a recipe does."""
+    return one_line(str(list(value)) if isinstance(value, tuple) else repr(value), 40)
 
 
 def find_cell(cells: Iterable[Cell], selector: Mapping[str, Any], variant: str | None = None) -> Cell:

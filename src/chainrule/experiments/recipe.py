@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule.data import load
-from chainrule.errors import ChainruleError, ConfigError, RecipeError, one_line, unknown_name
-from chainrule.experiments.grid import (
-    KNOWN_KEYS,
-    MAX_CELLS,
-    Cell,
-    base_settings,
-    build_setting,
-    expand,
-    find_cell,
-    flatten,
-    grid_size,
-)
-from chainrule.experiments.quantities import PARTS, check_quantity, parse_quantity
-from chainrule.metrics import record_key
-from chainrule.optim import stopping_rule
-from chainrule.population import TrainingConfig
+import numpy as np
+
+from chainrule.errors import ConfigError, RecipeError, one_line, show
+from chainrule.experiments.axes import Axis
+from chainrule.experiments.recipe_axes import read_axes, read_zipped
+from chainrule.experiments.recipe_checks import check_rows, check_settings, known_keys, selectors_of
+from chainrule.experiments.recipe_errors import complaint, first_of, toml_message
+from chainrule.experiments.settings import flatten
+from chainrule.experiments.success import CONVERGED, parse_success
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Claim, Figure, Recipe
+    from chainrule.experiments.schema import Recipe
+
+__all__ = ["known_keys", "load_recipe", "parse_recipe", "selectors_of"]
+
+MOST_BYTES = 4 * 2**20
+"""A larger file is no recipe."""
+DEEPEST = 10
+"""Tables and lists in each other; deeper ones mean nothing to any key."""
+LARGEST = 2**63
+NAME = "recipe"
 
 
 def load_recipe(path: str | Path) -> Recipe:
     """Read and check a recipe.
 
-    Every part it names is built, every cell of its grid is put together, and every figure and claim is looked up,
-    so that a recipe that loads also runs.
+    Every part it names is built, every cell of its grid is put together, and every figure, claim and question is
+    looked up, so that a recipe that loads also runs.
 
     Parameters
     ----------
@@ -51,50 +54,130 @@ def load_recipe(path: str | Path) -> Recipe:
         One line: the file, the key's dotted path, the value, what is allowed, and the nearest known key.
     """
     file = Path(path)
+    shown = one_line(file, 200)
     try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"{file}: cannot read the recipe: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{file}: not a UTF-8 text file: {one_line(error)}") from None
+        with file.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise RecipeError(f"{shown}: cannot read the recipe: there is no such file{_nearest_file(file)}") from None
+    except IsADirectoryError:
+        raise RecipeError(f"{shown}: cannot read the recipe: this is a folder; name a file in it") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RecipeError(f"{shown}: cannot read the recipe: {one_line(why)}") from None
+    if len(data) > MOST_BYTES:
+        raise RecipeError(f"{shown}: too large for a recipe: at most {MOST_BYTES >> 20} MiB are read")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        what = "a binary file" if b"\0" in data[:4096] else "not a UTF-8 text file"
+        raise RecipeError(f"{shown}: {what}, no recipe (UTF-8 text in TOML)") from None
     return parse_recipe(text, str(file))
 
 
-def parse_recipe(text: str, file: str = "recipe") -> Recipe:
-    """Check the text of a recipe; `file` names it in messages. See `load_recipe`."""
+def _nearest_file(file: Path) -> str:
+    """Suggest a recipe of about that name in the same folder."""
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise RecipeError(f"{file}: not valid TOML: {one_line(error, 200)}") from None
-    recipe = _validate(_normal_form(table) | {"file": file}, file)
-    if recipe.trains:
-        _check_settings(recipe, file)
-    _check_rows(recipe, file)
+        names = [other.name for other in file.parent.glob("*.toml")][:1000]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(file.name, names, n=1, cutoff=0.5)
+    return f"; did you mean '{one_line(file.parent / near[0], 200)}'?" if near else ""
+
+
+def parse_recipe(text: str | Mapping[str, Any], file: str = NAME) -> Recipe:
+    """Check a recipe given as TOML text, or as the tables that such a text stands for.
+
+    Parameters
+    ----------
+    text : str or mapping
+        The text of a recipe file, or a dict such as ``{"data": {"source": "xor"}, "axes": {...}}``.
+    file : str
+        Names it in messages, and gives the recipe its id if it has none.
+
+    Raises
+    ------
+    RecipeError
+        As `load_recipe`.
+    """
+    shown = one_line(file, 200)
+    table: Any = text
+    if isinstance(text, str):
+        try:
+            table = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"{shown}: {toml_message(error, text)}") from None
+    elif not isinstance(text, Mapping):
+        raise RecipeError(f"{shown}: a recipe is TOML text or a dict of tables, not {show(text)}")
+    try:
+        recipe = _validate(_normal_form(_plain(table)), file)
+        if recipe.trains:
+            check_settings(recipe)
+        check_rows(recipe)
+    except ConfigError as error:
+        raise RecipeError(f"{shown}: {error}") from None
     return recipe
 
 
-def _normal_form(table: dict[str, Any]) -> dict[str, Any]:
-    """Write settings with dotted keys, however the file nests them."""
+def _plain(value: Any, path: str = "", depth: int = 0) -> Any:
+    """Return a value as TOML's own types, or refuse what no key of a recipe takes: dates, objects, endless numbers."""
+    where = f"{path}: " if path else ""
+    if depth > DEEPEST:
+        raise ConfigError(f"{where}tables and lists lie more than {DEEPEST} deep in each other")
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if abs(value) >= LARGEST:
+            raise ConfigError(f"{where}the number {show(value, 30)} is too large")
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {_key(key, path): _plain(item, f"{path}.{one_line(key)}" if path else one_line(key), depth + 1)
+                for key, item in value.items() if item is not None}  # fmt: skip
+    if isinstance(value, list | tuple | range | Axis):
+        return [_plain(item, f"{path}[{number}]", depth + 1) for number, item in enumerate(value)]
+    raise ConfigError(f"{where}{one_line(value)} is a {type(value).__name__}, which no key of a recipe takes")
+
+
+def _key(key: Any, path: str) -> str:
+    if not isinstance(key, str):
+        raise ConfigError(f"{path or NAME}: keys are texts, got {show(key)}")
+    return key
+
+
+def _normal_form(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Write settings with dotted keys however the recipe nests them, and short forms at length."""
     table = dict(table)
-    for name in ("quick", "axes"):
-        if isinstance(table.get(name), Mapping):
-            table[name] = flatten(table[name])
+    table.pop("file", None)
+    if (seeds := table.get("seeds")) is not None and not isinstance(seeds, Mapping):
+        table["seeds"] = {"list": seeds} if isinstance(seeds, list) else {"count": seeds}
+    if isinstance(table.get("success"), str):
+        table["success"] = _success(table["success"])
+    if isinstance(table.get("quick"), Mapping):
+        table["quick"] = flatten(table["quick"])
+    if "axes" in table:
+        table["axes"] = read_axes(table["axes"])
+    if "zipped" in table:
+        table["zipped"] = read_zipped(table["zipped"])
     if isinstance(table.get("cases"), Mapping):
         table["cases"] = {key: flatten(v) if isinstance(v, Mapping) else v for key, v in table["cases"].items()}
     if isinstance(table.get("variants"), Mapping):
         table["variants"] = {key: _flat_selectors(variant) for key, variant in table["variants"].items()}
-    for name in ("figures", "claims"):
+    for name in ("figures", "claims", "questions"):
         if isinstance(table.get(name), list):
             table[name] = [_flat_selectors(row) for row in table[name]]
     return table
 
 
 def _flat_selectors(row: Any) -> Any:
-    """Flatten the selectors and settings of a figure, a claim or a variant."""
+    """Flatten the selectors and settings of a figure, a claim, a question or a variant."""
     if not isinstance(row, Mapping):
         return row
     row = dict(row)
-    for name in ("cell", "only", "set"):
+    for name in ("cell", "only", "set", "a", "b"):
         if isinstance(row.get(name), Mapping):
             row[name] = flatten(row[name])
     for name in ("cells", "over", "under"):
@@ -103,171 +186,30 @@ def _flat_selectors(row: Any) -> Any:
     return row
 
 
+def _success(text: str) -> dict[str, Any] | None:
+    """Read ``accuracy >= 0.99``; ``converged``, that a stopping rule held, is what counts if there is no rule."""
+    try:
+        rule = parse_success(text)
+    except ConfigError as error:
+        raise ConfigError(f"success: {error}") from None
+    if rule.key == CONVERGED:
+        return None
+    return {"metric": rule.key, "at_least" if rule.at_least else "at_most": rule.bound}
+
+
 def _validate(table: dict[str, Any], file: str) -> Recipe:
     """Let pydantic check tables, keys and types; its first complaint becomes our one line."""
     import pydantic
 
     from chainrule.experiments.schema import Recipe
 
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(one_line(file, 200)).stem).strip("-")[:40] or NAME
+    named = {"id": name} | table
+    if "title" not in named and isinstance(named["id"], str):
+        named["title"] = named["id"]
     try:
-        return Recipe.model_validate(table)
+        return Recipe.model_validate(named | {"file": file})
     except pydantic.ValidationError as error:
-        # a misspelt key is both unknown and missing: the former says more
-        first = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")[0]
-        raise RecipeError(f"{file}: {_complaint(first)}") from None
+        raise ConfigError(complaint(first_of(error))) from None
     except (OverflowError, RecursionError) as error:
-        raise RecipeError(f"{file}: {one_line(error)}") from None
-
-
-def _complaint(error: Any) -> str:
-    """Put one of pydantic's errors into words: path, value, what is allowed."""
-    from chainrule.experiments.schema import TABLES
-
-    path = _path(error["loc"])
-    table = str(error["loc"][0]) if len(error["loc"]) > 1 else ""
-    known = [name for name in TABLES.get(table, TABLES[""]).model_fields if name != "file"]
-    if error["type"] == "extra_forbidden":
-        return f"{path}: {unknown_name('key', str(error['loc'][-1]), known)}"
-    if error["type"] == "missing":
-        return f"{path}: this key is needed"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = error.get("input")
-    value = "" if isinstance(given, Mapping | list) else f" = {one_line(repr(given))}"
-    return f"{path or 'recipe'}{value}: {one_line(message, 200)}"
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    """Write a place as TOML readers do: ``figures[3].quantity``."""
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{one_line(part)}" if text else one_line(part)
-    return text
-
-
-def _check_settings(recipe: Recipe, file: str) -> None:
-    """Check each setting's key, then build every cell, full and quick; blame the smallest table that fails."""
-    tables: dict[str, Mapping[str, Any]] = {"": base_settings(recipe), "quick": recipe.quick, "axes": recipe.axes}
-    tables |= {f"cases.{name}": settings for name, settings in recipe.cases.items()}
-    tables |= {f"variants.{name}.set": variant.set for name, variant in recipe.variants.items()}
-    for name, settings in tables.items():
-        for key, value in settings.items():
-            path = f"{name}.{key}" if name else key
-            if key not in KNOWN_KEYS:
-                raise RecipeError(f"{file}: {path} = {one_line(repr(value))}: {unknown_name('key', key, KNOWN_KEYS)}")
-    for axis, values in recipe.axes.items():
-        if not values:
-            raise RecipeError(f"{file}: axes.{axis} is empty: give at least one value")
-        if axis in recipe.quick:
-            raise RecipeError(f"{file}: quick.{axis} would replace an axis; quick settings may not")
-    if grid_size(recipe) > MAX_CELLS:
-        raise RecipeError(f"{file}: axes: {grid_size(recipe)} cells; at most {MAX_CELLS} are allowed")
-    _try_parts(recipe, file)
-    for quick in (False, True):
-        try:
-            cells = expand(recipe, quick)
-            for cell in cells:
-                _check_pairing(cell)
-        except ChainruleError as error:
-            raise RecipeError(f"{file}: {'quick: ' if quick else ''}{error}") from None
-
-
-def _try_parts(recipe: Recipe, file: str) -> None:
-    """Build the base with each setting alone, so that the message names the key that fails."""
-    base = base_settings(recipe)
-    _try_build({"data.source": base["data.source"]}, "data.source", base["data.source"], file)
-    plain: dict[str, Any] = {"data.source": base["data.source"], "network.hidden": [1]}
-    for path, key, value in _every_setting(recipe):
-        _try_build(plain | {key: value}, path, value, file)
-
-
-def _every_setting(recipe: Recipe) -> Iterator[tuple[str, str, Any]]:
-    """Yield (path, key, value) of each setting in the recipe."""
-    for key, value in base_settings(recipe).items():
-        yield key, key, value
-    for axis, values in recipe.axes.items():
-        for number, value in enumerate(values):
-            yield f"axes.{axis}[{number}]", axis, value
-    named = {f"cases.{name}": settings for name, settings in recipe.cases.items()}
-    named |= {f"variants.{name}.set": variant.set for name, variant in recipe.variants.items()}
-    for path, settings in named.items():
-        for key, value in settings.items():
-            yield f"{path}.{key}", key, value
-    for key, value in recipe.quick.items():
-        yield f"quick.{key}", key, value
-
-
-def _try_build(settings: Mapping[str, Any], path: str, value: Any, file: str) -> None:
-    try:
-        build_setting(settings)
-    except ChainruleError as error:
-        raise RecipeError(f"{file}: {path} = {one_line(repr(value))}: {error}") from None
-    except TypeError as error:  # an unhashable or otherwise impossible value, such as a table for a number
-        raise RecipeError(f"{file}: {path} = {one_line(repr(value))}: {one_line(error)}") from None
-
-
-def _check_pairing(cell: Cell) -> None:
-    """Refuse a loss that cannot follow the output activation, where the recipe names the latter."""
-    from chainrule.nn import loss
-
-    network = cell.setting.net
-    activation = getattr(network.layers[-1], "activation", None)
-    if activation is not None:
-        loss(cell.setting.config.loss).check_output(network.output_activation)
-
-
-def _check_rows(recipe: Recipe, file: str) -> None:
-    """Check that figures and claims have ids of their own, cells that exist and quantities that are recorded."""
-    cells = expand(recipe)
-    readings = tuple(name for name, variant in recipe.variants.items() if variant.reading)
-    seen: set[str] = set()
-    tables: dict[str, Sequence[Figure | Claim]] = {"figures": recipe.figures, "claims": recipe.claims}
-    for table, rows in tables.items():
-        for number, row in enumerate(rows):
-            path = f"{file}: {table}[{number}] ({row.id})"
-            if row.id in seen:
-                raise RecipeError(f"{path}.id: this id is given twice")
-            seen.add(row.id)
-            if not recipe.trains:
-                continue
-            try:
-                _check_row(row, cells, readings)
-            except ConfigError as error:
-                raise RecipeError(f"{path}: {error}") from None
-    if recipe.success is not None and recipe.trains:
-        try:
-            config = cells[0].setting.config
-            check_quantity(parse_quantity(f"final {recipe.success.metric}"), config, known_keys(cells[0]))
-        except ConfigError as error:
-            raise RecipeError(f"{file}: success.metric: {error}") from None
-
-
-def _check_row(row: Figure | Claim, cells: list[Cell], readings: tuple[str, ...]) -> None:
-    """Look up the cells of one row, in each variant it names, and check its quantities there."""
-    selectors = selectors_of(row)
-    quantities = [row.quantity, getattr(row, "quantity_under", None) or row.quantity]
-    for variant in dict.fromkeys((row.variant, row.as_written or row.variant, *readings)):
-        for selector in selectors:
-            find_cell(cells, selector)
-            cell = find_cell(cells, selector, variant)
-            for text in dict.fromkeys(quantities):
-                quantity = parse_quantity(text)
-                if (quantity.kind == "windows") != (getattr(row, "kind", "") == "spread" and "windows" in text):
-                    raise ConfigError(f"quantity '{one_line(text)}' has many values; only a spread claim takes it")
-                check_quantity(quantity, cell.setting.config, known_keys(cell))
-
-
-def selectors_of(row: Figure | Claim) -> list[dict[str, Any]]:
-    """Return the selectors of all cells that a figure or claim speaks of."""
-    return [row.cell] if hasattr(row, "cell") else [*row.cells, *row.over, *row.under]
-
-
-def known_keys(cell: Cell) -> list[str]:
-    """Return the history keys that runs of a cell have: losses, metrics and rates, also of held-out parts."""
-    config: TrainingConfig = cell.setting.config
-    rules = [key for spec in config.stopping for key in stopping_rule(spec).needs]
-    names = ["loss", "accuracy", "mae", *config.metrics, *(record_key(key) for key in rules)]
-    plain = list(dict.fromkeys(name.removeprefix("validation_") for name in names))
-    source = load(cell.setting.source)
-    held_out = bool(getattr(source, "held_out", 0)) or source.name == "mnist"
-    parts = [""] + [part for part in PARTS if held_out or getattr(config, part.rstrip("_")) > 0]
-    return [f"{part}{name}" for part in parts for name in plain] + ["learning_rate", "running_loss"]
+        raise ConfigError(one_line(error)) from None
