@@ -12,9 +12,12 @@ import numpy.typing as npt
 
 from chainrule.experiments.grid import Cell
 from chainrule.experiments.quantities import values_of
+from chainrule.experiments.scores import SUCCESS, successes_of
 from chainrule.runs import Runs
+from chainrule.stats import RateInterval, success_rate
 
 if TYPE_CHECKING:
+    from chainrule.experiments.halving import HalvingReport
     from chainrule.experiments.schema import Recipe
 
 
@@ -31,13 +34,17 @@ class CellResult:
     missing : str
         Why seeds are lacking; empty if none is.
     pruned_after : int or None
-        Epochs after which successive halving gave the cell up.
+        Epochs after which successive halving gave the cell up; its runs are then those of that many epochs.
+    adaptive : bool
+        Whether its number of seeds was chosen by looking at its runs: then only intervals that are valid at every
+        number of seeds are honest.
     """
 
     cell: Cell
     runs: Runs
     missing: str = ""
     pruned_after: int | None = None
+    adaptive: bool = False
 
     @property
     def label(self) -> str:
@@ -59,17 +66,19 @@ class SweepResult:
     recipe : Recipe
         What was asked.
     cells : tuple of CellResult
-        In the order of the grid.
+        In the order of the grid; of a sampler, in the order in which they were tried.
     computed, reused : int
         Runs trained now, and runs found in the store.
     seconds : float
         Wall time.
-    interrupted : bool
-        Whether Ctrl-C, the budget or an error ended it early.
+    interrupted, out_of_time : bool
+        Whether Ctrl-C or the budget ended it early; and whether it was the budget.
     fresh : mapping of str to Runs
         By the setting's key: runs from seeds that played no part in choosing, for the winner's fair score.
     notes : tuple of str
         What a reader must know, a line each.
+    halving : HalvingReport or None
+        What successive halving saved, and what it would have cost to be wrong.
     """
 
     recipe: Recipe
@@ -80,6 +89,8 @@ class SweepResult:
     interrupted: bool = False
     fresh: Mapping[str, Runs] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    halving: HalvingReport | None = None
+    out_of_time: bool = False
 
     def __iter__(self) -> Iterator[CellResult]:
         return iter(self.cells)
@@ -99,14 +110,26 @@ class SweepResult:
 
     def successes(self, runs: Runs) -> npt.NDArray[np.bool_]:
         """Return which runs are successes (n_runs,): by the recipe's rule, or by their own stopping rules."""
-        rule = self.recipe.success
-        if rule is None or not len(runs):
-            return runs.successes()
-        values = values_of(f"final {rule.metric}", runs)
-        at_least, at_most = rule.at_least, rule.at_most
-        with np.errstate(invalid="ignore"):
-            return values >= at_least if at_least is not None else values <= (-np.inf if at_most is None else at_most)
+        return successes_of(self.recipe, runs)
 
     def values(self, runs: Runs, quantity: str) -> npt.NDArray[np.float64]:
         """Return a quantity of each run (n_runs,), see `chainrule.experiments.quantities`; ``success`` is 1 or 0."""
-        return self.successes(runs).astype(np.float64) if quantity == "success" else values_of(quantity, runs)
+        return self.successes(runs).astype(np.float64) if quantity == SUCCESS else values_of(quantity, runs)
+
+    def success_rate(self, cell: CellResult, level: float = 0.95) -> RateInterval | None:
+        """Return a cell's success rate with an interval that is honest for it; None without runs.
+
+        That is the exact binomial one, or for an `adaptive` cell one that holds at every number of seeds: it is wider.
+        """
+        held = self.successes(cell.runs)
+        if not len(held):
+            return None
+        return anytime_rate(held, level) if cell.adaptive else success_rate(int(held.sum()), len(held), level)
+
+
+def anytime_rate(held: npt.NDArray[np.bool_], level: float = 0.95) -> RateInterval:
+    """Return the success rate of runs in the order of their seeds, with an interval that peeking does not spoil."""
+    from chainrule.stats.sequential import MeanSequence
+
+    interval = MeanSequence(0.0, 1.0, level).update(held.astype(np.float64))
+    return RateInterval(int(held.sum()), len(held), float(held.mean()), interval.low, interval.high, level)

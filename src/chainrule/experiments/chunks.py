@@ -1,0 +1,174 @@
+"""Chunks: which runs are trained together in one call, so that lanes are full and little is lost when it is killed.
+
+A chunk is what a store saves in one piece. It should take a few seconds: shorter ones pay for being claimed and saved,
+longer ones are lost with the process. How long runs take is not known beforehand, so `Pace` starts from a rough
+estimate, takes a small first chunk, and corrects itself by what each chunk took.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chainrule.experiments.grid import Setting
+from chainrule.experiments.jobs import Job, job_cost
+from chainrule.experiments.tasks import Task
+
+TARGET_SECONDS = 2.5
+"""What a chunk should take."""
+FIRST_SECONDS = 0.4
+"""What the first chunk of a kind should take; its estimate may be wrong by a factor of ten either way."""
+LEAST_SECONDS = 0.05
+"""No chunk is made smaller than this for a deadline's sake: it would not be worth its claim."""
+MOST_GROWTH = 8
+"""A chunk holds at most so many times as many runs of a kind as have been measured."""
+MOST_RUNS = 4096
+"""Runs a chunk has at most: more in company train no faster, and all of them wait for the last."""
+MOST_BYTES = 256 * 2**20
+"""Histories a chunk has at most, in bytes: they are held until it is saved."""
+SEED_BLOCK = 16
+"""Every setting gets so many seeds before any gets more: a sweep cut short is balanced, and lanes are full."""
+SPEED = 0.1
+"""Seconds per second of `job_cost`, before anything is measured: that was fitted to the reference engine."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can share lanes, or nearly so: data, everything but learning rate and widths."""
+
+    source: str
+    training: str
+    layers: str
+
+
+@lru_cache(maxsize=16_384)
+def kind_of(setting: Setting) -> Kind:
+    """Return the kind of a setting."""
+    training = json.loads(setting.training) | {"learning_rate": None, "schedule": None}
+    layers = json.dumps(_without_units(json.loads(setting.network)), sort_keys=True)
+    return Kind(setting.source, json.dumps(training, sort_keys=True), layers)
+
+
+def _without_units(description: object) -> object:
+    """Leave the widths out of a network's description."""
+    if isinstance(description, dict):
+        return {key: _without_units(value) for key, value in description.items() if key != "units"}
+    return [_without_units(part) for part in description] if isinstance(description, list) else description
+
+
+@lru_cache(maxsize=16_384)
+def work_of(setting: Setting) -> float:
+    """Return the rough work of one run of a setting among many, in seconds of an imagined machine."""
+    return job_cost(Job((setting,), (0, 1))) - job_cost(Job((setting,), (0,)))
+
+
+@lru_cache(maxsize=16_384)
+def bytes_of(setting: Setting) -> int:
+    """Return the rough size of a run's history: ten numbers a kept epoch."""
+    config = setting.config
+    return 80 * (config.epochs // config.log_every + 2)
+
+
+class Pace:
+    """How long runs take, by what earlier chunks took.
+
+    The first estimate of a kind that has not been seen yet is the mean speed of those that have.
+    """
+
+    def __init__(self) -> None:
+        self._speed: dict[Kind, float] = {}
+        self._most: dict[Kind, int] = {}
+        self._overall = SPEED
+
+    def seconds(self, setting: Setting) -> float:
+        """Return what one run of a setting is expected to take in company."""
+        return work_of(setting) * self._speed.get(kind_of(setting), self._overall)
+
+    def knows(self, kind: Kind) -> bool:
+        """Return whether a kind has been measured."""
+        return kind in self._speed
+
+    def most(self, kind: Kind) -> int:
+        """Return how many runs of a kind the next chunk may hold."""
+        return MOST_GROWTH * self._most[kind] if kind in self._most else MOST_RUNS
+
+    def measured(self, tasks: Sequence[Task], seconds: float) -> None:
+        """Learn from a chunk that took so many seconds."""
+        expected = sum(self.seconds(task.setting) for task in tasks)
+        work = sum(work_of(task.setting) for task in tasks)
+        if expected <= 0 or work <= 0:
+            return
+        ratio = max(seconds, 1e-6) / expected
+        counts: dict[Kind, int] = {}
+        for task in tasks:
+            kind = kind_of(task.setting)
+            counts[kind] = counts.get(kind, 0) + 1
+        for kind, count in counts.items():
+            self._speed[kind] = self._speed.get(kind, self._overall) * ratio
+            self._most[kind] = max(self._most.get(kind, 0), count)
+        self._overall = seconds / work
+
+
+class Queue:
+    """Tasks in the order in which they are to be trained, handed out in chunks of one data source.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        In any order; those of one setting in the order of their seeds.
+    pace : Pace
+        How long they take.
+    """
+
+    def __init__(self, tasks: Iterable[Task], pace: Pace) -> None:
+        self.pace = pace
+        self._tasks = _in_order(tasks)
+        self._next = 0
+        self._left: dict[Setting, int] = {}
+        for task in self._tasks:
+            self._left[task.setting] = self._left.get(task.setting, 0) + 1
+
+    def __len__(self) -> int:
+        return len(self._tasks) - self._next
+
+    @property
+    def seconds(self) -> float:
+        """What is left is expected to take so long."""
+        return sum(count * self.pace.seconds(setting) for setting, count in self._left.items() if count)
+
+    def take(self, limit: float = TARGET_SECONDS) -> list[Task]:
+        """Return the next chunk, which should take at most `limit` seconds; none if nothing is left.
+
+        It holds at least one task, however long that takes.
+        """
+        chunk: list[Task] = []
+        counts: dict[Kind, int] = {}
+        spent, size = 0.0, 0
+        while self._next < len(self._tasks) and len(chunk) < MOST_RUNS:
+            setting = self._tasks[self._next].setting
+            kind = kind_of(setting)
+            spent, size = spent + self.pace.seconds(setting), size + bytes_of(setting)
+            allowed = limit if self.pace.knows(kind) else min(limit, FIRST_SECONDS)
+            full = spent > allowed or size > MOST_BYTES or counts.get(kind, 0) >= self.pace.most(kind)
+            if chunk and (full or kind.source != chunk[0].setting.source):
+                break
+            chunk.append(self._tasks[self._next])
+            counts[kind] = counts.get(kind, 0) + 1
+            self._left[setting] -= 1
+            self._next += 1
+        return chunk
+
+
+def _in_order(tasks: Iterable[Task]) -> list[Task]:
+    """Put tasks in order: block of seeds, then data source, then kind, then setting."""
+    seen: dict[Setting, int] = {}
+    places: dict[object, int] = {}
+    keyed = []
+    for task in tasks:
+        number = seen[task.setting] = seen.get(task.setting, -1) + 1
+        kind = kind_of(task.setting)
+        where = tuple(places.setdefault(part, len(places)) for part in (kind.source, kind, task.setting))
+        keyed.append(((number // SEED_BLOCK, *where, number), task))
+    return [task for _, task in sorted(keyed, key=lambda pair: pair[0])]
