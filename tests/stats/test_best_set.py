@@ -124,8 +124,7 @@ def test_runs_that_diverged_are_the_worst() -> None:
     table = np.random.default_rng(8).uniform(0, 1, (30, 3))
     table[::2, 1] = math.nan
     table[1::2, 2] = math.inf
-    for statistic in ("mean", "median"):
-        assert best_set(table, "lower", statistic=statistic).best == 0  # type: ignore[arg-type]
+    assert best_set(table, statistic="mean").best == best_set(table, statistic="median").best == 0
     assert best_set(table).members == (0,)
     assert best_set(np.full((10, 2), math.nan)).members == (0, 1)
 
@@ -171,14 +170,14 @@ def test_the_winner_is_scored_twice() -> None:
     exact = scipy.stats.binomtest(2, 4).proportion_ci(method="exact")
     assert (scores.fresh.interval.low, scores.fresh.interval.high) == pytest.approx((exact.low, exact.high))
     losses = winner_scores([[0.3, 0.2], [0.4, 0.1]], [0.5, 0.7, math.nan], "lower", statistic="median")
-    assert (losses.best, losses.chosen.value, losses.fresh.value) == (1, pytest.approx(0.15), 0.7)
+    assert (losses.best, losses.chosen.value, losses.fresh.value) == (1, 0.1 / 2 + 0.2 / 2, 0.7)
     assert losses.optimism == pytest.approx(0.55)
 
 
 def test_bad_tables_are_refused_in_one_line() -> None:
     for bad in ([], [1.0, 2.0], np.zeros((3, 0))):
         with pytest.raises(DataError):
-            best_set(bad)  # type: ignore[arg-type]
+            best_set(bad)
     with pytest.raises(ConfigError):
         best_set([[1.0]], better="more")  # type: ignore[arg-type]
     with pytest.raises(ConfigError):

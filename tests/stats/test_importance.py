@@ -64,7 +64,11 @@ def test_zipped_axes_share_and_follow_from_each_other() -> None:
 
 
 def test_conditional_axes_and_holes() -> None:
-    places = [{"rule": "sgd"}, {"rule": "momentum", "beta": 0.5}, {"rule": "momentum", "beta": 0.9}]
+    places: list[dict[str, object]] = [
+        {"rule": "sgd"},
+        {"rule": "momentum", "beta": 0.5},
+        {"rule": "momentum", "beta": 0.9},
+    ]
     found = axis_importance(places, np.tile([0.0, 3.0, 3.0], (4, 1)))
     assert found["rule"].share == pytest.approx(1.0)
     assert found["beta"].share == pytest.approx(1.0)

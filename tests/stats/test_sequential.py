@@ -101,7 +101,7 @@ def test_the_interval_of_the_median_is_the_set_of_medians_without_a_rich_bettor(
     limit, n = math.log(2 / 0.05), np.arange(1, 151)
     kept = [
         m
-        for m in np.arange(-6, 9)
+        for m in np.arange(-6.0, 9.0).tolist()
         if log_sign_capital(np.cumsum(values > m), n).max() < limit
         and log_sign_capital(np.cumsum(values < m), n).max() < limit
     ]

@@ -25,11 +25,14 @@ from chainrule.stats.paired import (
 )
 from chainrule.stats.ranking import Ranking, Score, WinnerScores, WinRate, prob_better, rank_groups, winner_scores
 from chainrule.stats.sequential import MeanSequence, MedianSequence, decide, paired_differences
+from chainrule.stats.variance import Component, CrossedComponents, crossed_components
 
 __all__ = [
     "MIN_PAIRS",
     "BestSet",
     "Chance",
+    "Component",
+    "CrossedComponents",
     "Importance",
     "Interval",
     "MeanSequence",
@@ -46,6 +49,7 @@ __all__ = [
     "bootstrap_interval",
     "compare_metric",
     "compare_rates",
+    "crossed_components",
     "decide",
     "holm",
     "median_interval",
