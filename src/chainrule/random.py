@@ -43,11 +43,11 @@ SOURCES = ("init", "data", "split", "order", "dropout")
 """What a crossed seed has a seed of its own for, from the lowest bits up."""
 
 CROSSED_BITS = 12
-CROSSED_SEEDS = 2**CROSSED_BITS
+CROSSED_SEEDS = 1 << CROSSED_BITS
 """Each seed within a crossed one is smaller than this."""
 
 _SHIFT: Mapping[str, int] = MappingProxyType(
-    {name: CROSSED_BITS * place for place, name in enumerate(SOURCES)} | {"noise": CROSSED_BITS}
+    {**{name: CROSSED_BITS * place for place, name in enumerate(SOURCES)}, "noise": CROSSED_BITS}
 )
 
 

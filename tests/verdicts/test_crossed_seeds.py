@@ -92,7 +92,7 @@ def test_equal_parts_train_like_the_plain_seed(network: Network, engine: str) ->
 @pytest.mark.parametrize("name", SOURCES[:4])
 def test_only_the_purpose_that_changes_makes_a_difference(name: str, engine: str) -> None:
     """Where a purpose cannot matter (the split of data that are not split) nothing changes; elsewhere all does."""
-    seeds = [crossed_seed(1, 1, 1, 1, 1), crossed_seed(**(dict.fromkeys(SOURCES, 1) | {name: 2}))]  # type: ignore[arg-type]
+    seeds = [crossed_seed(1, 1, 1, 1, 1), crossed_seed(**(dict.fromkeys(SOURCES, 1) | {name: 2}))]
     one, other = train(mlp([5], "tanh"), "moons", CONFIG, seeds=seeds, engine=engine)
     assert not same(one, other)
     assert (one.fingerprint == other.fingerprint) == (name in ("init", "order"))

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli import check, data, doctor, lab, predict, show, train, version
+from chainrule.cli import check, compare, data, doctor, lab, predict, show, sweep, train, version
 from chainrule.cli._console import Output, error_line
 from chainrule.cli._help import CtrlCError, Group
 from chainrule.errors import ChainruleError, one_line, unknown_name
@@ -69,6 +69,8 @@ COMMANDS = {
     "show": show,
     "data": data,
     "check": check,
+    "compare": compare,
+    "sweep": sweep,
     "lab": lab,
     "doctor": doctor,
     "version": version,

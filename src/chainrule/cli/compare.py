@@ -1,0 +1,160 @@
+"""`chainrule compare`: two settings, paired by seed, and one sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chainrule.cli._console import Output
+from chainrule.cli._help import Command
+from chainrule.cli._judging import (
+    At,
+    Level,
+    Out,
+    Quantity,
+    Quick,
+    Seeds,
+    Store,
+    Success,
+    check_count,
+    check_level,
+    check_out,
+    tell,
+    working_bench,
+)
+from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet, naming
+from chainrule.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chainrule.experiments.bench import Bench
+    from chainrule.experiments.compare import Terms
+    from chainrule.experiments.measures import Measure
+    from chainrule.experiments.sides import Side
+    from chainrule.experiments.verdicts import Verdict
+
+EPILOG = """\
+A and B are recipes, recipes with a selector behind them (FILE:optimizer=adam),
+or folders that `chainrule train --out` wrote. Of one recipe alone, --a and --b
+say which cells; without them all its cells are ranked.
+
+If a side leaves several cells open (an optimizer at each learning rate), both
+are tuned on half of the seeds and judged on the others. Fewer than 6 pairs
+give no verdict.
+
+Examples:
+
+  chainrule compare recipe.toml --a optimizer=adam --b optimizer=sgd
+  chainrule compare recipe.toml --a optimizer=adam --b optimizer=sgd \\
+      --until-decided --margin 0.01 --max-seeds 5000 --store runs.db
+  chainrule compare wide.toml narrow.toml --quantity validation_accuracy
+  chainrule compare run-1 run-2 --quantity loss --out verdict
+  chainrule compare recipe.toml"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(cls=Command, epilog=EPILOG)(compare)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A recipe, or a saved run.", show_default=False)],
+    b: Annotated[
+        str | None, typer.Argument(metavar="[B]", help="Another one \\[default: A again]", show_default=False)
+    ] = None,
+    where_a: Annotated[
+        str | None, typer.Option("--a", metavar="AXIS=VALUE,...", help="Which cells of A, as optimizer=adam.")
+    ] = None,
+    where_b: Annotated[
+        str | None, typer.Option("--b", metavar="AXIS=VALUE,...", help="Which cells of B, as optimizer=sgd.")
+    ] = None,
+    at: At = None,
+    quantity: Quantity = "success",
+    better: Annotated[
+        str | None, typer.Option("--better", metavar="lower|higher", help="Which values of it are better.")
+    ] = None,
+    statistic: Annotated[
+        str, typer.Option("--statistic", metavar="mean|median", help="Of a metric's paired differences.")
+    ] = "mean",
+    seeds: Seeds = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", metavar="", help="Add seeds until better, worse or practically equal.")
+    ] = False,
+    margin: Annotated[
+        float | None, typer.Option("--margin", metavar="X", help="Differences up to this do not matter.")
+    ] = None,
+    max_seeds: Annotated[
+        int, typer.Option("--max-seeds", metavar="N", help="Until decided: judging seeds at most.")
+    ] = 5000,
+    level: Level = 0.95,
+    success: Success = None,
+    store: Store = None,
+    quick: Quick = False,
+    data_dir: DataDir = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
+    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    out: Out = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say which of two settings is better, or that it cannot be told yet."""
+    from chainrule.experiments.compare import Terms, compare_sides
+    from chainrule.experiments.measures import parse_measure
+
+    check_count("--seeds", seeds)
+    check_count("--max-seeds", max_seeds)
+    check_level(level)
+    if statistic not in ("mean", "median"):
+        raise ConfigError(f"--statistic: mean or median, got '{statistic}'")
+    with naming("--margin"):
+        terms = Terms(level, margin, until_decided, max_seeds, seeds, "median" if statistic == "median" else "mean")
+    with naming("--better" if better is not None else "--quantity"):
+        measure = parse_measure(quantity, better)
+    sides = _sides(a, b, (where_a, where_b, at), success, quick)
+    folder = check_out(out)
+    output = Output(quiet, as_json)
+    with working_bench(output, store, engine, threads, memory, data_dir) as bench:
+        if len(sides) == 2:
+            verdict = compare_sides(*sides, measure, bench, terms)
+        else:
+            verdict = _ranking(sides[0], measure, bench, terms)
+    tell(output, "compare", verdict, folder)
+
+
+def _sides(
+    a: str, b: str | None, where: tuple[str | None, str | None, str | None], success: str | None, quick: bool
+) -> tuple[Any, ...]:
+    """Return the two sides, or the only one whose cells are to be ranked."""
+    from chainrule.experiments.sides import named, side_of
+
+    where_a, where_b, at = where
+    for option, text in (("--a", where_a), ("--b", where_b), ("--at", at)):
+        if text is not None and not text.strip():
+            raise ConfigError(f"{option}: write axis=value, such as optimizer=adam")
+    if b is None and where_a is None and where_b is None:
+        with naming("--success" if success else "A"):
+            return (side_of(a, at, success=success, quick=quick),)
+    if b is None and (where_a is None or where_b is None):
+        raise ConfigError("one recipe is compared with itself: give both --a and --b, or a second recipe")
+    both = [_joined(at, where_a), _joined(at, where_b)]
+    with naming("A" if b is not None else "--a"):
+        first = side_of(a, both[0], success=success, quick=quick)
+    with naming("B" if b is not None else "--b"):
+        second = side_of(a if b is None else b, both[1], success=success, quick=quick)
+    return named(first, second)
+
+
+def _joined(at: str | None, where: str | None) -> str | None:
+    """Put the selector of both sides in front of that of one."""
+    return ",".join(part for part in (at, where) if part) or None
+
+
+def _ranking(side: Side, measure: Measure, bench: Bench, terms: Terms) -> Verdict:
+    """Rank all cells of one recipe."""
+    from chainrule.experiments.compare import first_seeds
+    from chainrule.experiments.rankings import rank
+
+    if terms.until_decided:
+        raise ConfigError("--until-decided takes two sides: give --a and --b, or a second recipe")
+    return rank(side.candidates, measure, bench, first_seeds(side, side, terms), terms.level)
