@@ -1,0 +1,139 @@
+"""`chainrule sweep`: every cell of a recipe, from many seeds, kept in a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chainrule.cli._console import Output
+from chainrule.cli._help import Command
+from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet
+
+EPILOG = """\
+Every finished run is saved at once, under a key that says what it is. So the
+same command goes on after an interruption (Ctrl-C, kill -9, power cut), adds
+seeds with a larger --seeds, and trains only what is new after an axis has
+been widened. Runs of other recipes in the store are left alone, and used
+where they are the same runs. By default the store is chainrule.db in the
+folder that --out lies in, or what $CHAINRULE_STORE says.
+
+Writes index.html (one file that opens offline) and the numbers behind it.
+
+Examples:
+
+  chainrule sweep recipe.toml
+  chainrule sweep recipe.toml --seeds 100 --budget 10m
+  chainrule sweep recipe.toml --adaptive
+  chainrule sweep recipe.toml --sampler optuna --trials 40 --export runs.csv
+  chainrule sweep recipe.toml --store postgresql://me@db.example/runs"""
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """What was typed; see the options of `sweep`."""
+
+    recipe: str
+    seeds: int | None
+    budget: str | None
+    store: str | None
+    resume: bool
+    adaptive: bool
+    max_seeds: int | None
+    halving: bool
+    sampler: str
+    trials: int | None
+    fresh: int | None
+    fail_fast: bool
+    out: str
+    export: str | None
+    quick: bool
+    data_dir: str | None
+    engine: str
+    threads: int | None
+    memory: str | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(cls=Command.telling(lambda: EPILOG))(sweep)
+
+
+def sweep(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file.", show_default=False)],
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="Seeds per cell \\[default: as the recipe says]")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="TIME", help="Begin nothing new after this time: 90s, 10m, 1h."),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", metavar="PATH|URL", help="Where runs are kept \\[default: chainrule.db beside --out]"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar="", help="Fail unless the store is there already.")
+    ] = False,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", metavar="", help="Add seeds where it is open whether a cell works or fails.")
+    ] = False,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--max-seeds", metavar="N", help="With --adaptive: seeds a cell gets at most \\[10 times --seeds]"
+        ),
+    ] = None,
+    halving: Annotated[
+        bool, typer.Option("--halving", metavar="", help="Give up cells that do badly after a part of their epochs.")
+    ] = False,
+    sampler: Annotated[
+        str, typer.Option("--sampler", metavar="NAME", help="grid (every cell), random or optuna.")
+    ] = "grid",
+    trials: Annotated[
+        int | None, typer.Option("--trials", metavar="N", help="Cells that a sampler tries \\[default: 50]")
+    ] = None,
+    fresh: Annotated[
+        int | None,
+        typer.Option(
+            "--fresh", metavar="N", help="Fresh seeds to score the best cells on, 0 for none \\[default: as many again]"
+        ),
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", metavar="", help="End at the first cell that cannot be trained.")
+    ] = False,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = "chainrule-sweep",
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="Also write every run to FILE.csv, .parquet or .json."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", metavar="", help="The recipe's quick settings and few seeds.")
+    ] = False,
+    data_dir: DataDir = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
+    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train every cell of a recipe from many seeds, and say what can be said.
+
+    Shows success rates with intervals, the cells that cannot be told from the
+    best, and which axes matter. Survives interruption: nothing that was
+    trained is trained again.
+    """
+    options = dict(locals())
+    from chainrule.cli._sweeping import carry_out
+
+    request = SweepRequest(**{name: options[name] for name in SweepRequest.__dataclass_fields__})
+    carry_out(request, Output(quiet, as_json))
+
+
+def default_store(out: Path) -> Path:
+    """Return the store that belongs to an output folder: every sweep written to the same place shares it."""
+    from chainrule.experiments.store.place import DEFAULT
+
+    return out.parent / DEFAULT
