@@ -3,6 +3,7 @@
 #   make lab [ARGS=--quick]   the full report, written to lab-report/index.html
 #   make test                 all tests (no network, no PyTorch)
 #   make check                ruff, mypy --strict, floors (import-linter)
+#   make postgres             the store's tests against a PostgreSQL server of their own (root installs it if missing)
 #   make oracle               comparison with PyTorch, in an environment of its own
 #   make bench [ARGS=--quick] against NumPy, PyTorch, JAX and scikit-learn, in an environment of its own
 
@@ -16,13 +17,16 @@ ORACLE_INSTALLED := $(ORACLE_VENV)/.installed
 BENCH_VENV ?= .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/.installed
 
-.PHONY: lab test check format oracle bench install clean
+.PHONY: lab test postgres check format oracle bench install clean
 
 lab: $(INSTALLED)
 	$(BIN)/chainrule lab $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -q $(ARGS)
+
+postgres: $(INSTALLED)
+	.ci/with_postgres $(BIN)/python -m pytest -q -m postgres tests/store $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check src tests benchmarks

@@ -31,7 +31,7 @@ def test_odd_numbers_come_back_to_the_last_bit(store: Store, plain: Pairs) -> No
     odd = replace(
         run,
         final={"nan": float(payload[0]), "minus zero": -0.0, "infinite": -np.inf, "tiny": 5e-324, "one": 1.0},
-        history={"epoch": np.arange(3), "odd": payload, "none": np.empty(0), "half": np.ones(2, np.float16)},
+        history={"epoch": np.arange(3.0), "odd": payload, "none": np.empty(0), "half": np.ones(2, np.float16)},
         windows={},
         theta=payload[np.arange(run.theta.size) % 3],
     )

@@ -1,5 +1,6 @@
 """The store: every finished run under its key, in an SQLite file or a PostgreSQL database."""
 
+from chainrule.experiments.store.queries import Group, Rule, SeriesInfo, parse_rule
 from chainrule.experiments.store.store import Store
 
-__all__ = ["Store"]
+__all__ = ["Group", "Rule", "SeriesInfo", "Store", "parse_rule"]

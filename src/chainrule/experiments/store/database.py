@@ -81,7 +81,7 @@ class Database:
         with (
             guard(self.place, reading=True),
             self.engine.connect() as connection,
-            connection.execution_options(**options).begin(),  # type: ignore[arg-type]
+            connection.execution_options(**options).begin(),
         ):
             if not self.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))

@@ -78,7 +78,7 @@ def start_of(pid: int) -> str | None:
 def is_alive(owner: Row[Any], now: float) -> bool:
     """Return whether an owner still holds its leases."""
     if owner.host == this_host():
-        return start_of(owner.pid) == owner.started
+        return bool(start_of(owner.pid) == owner.started)
     return bool(now - owner.beat < owner.lifetime)
 
 
@@ -162,7 +162,7 @@ def take(connection: Connection, keys: Sequence[bytes], owner: int) -> set[bytes
     ours: set[bytes] = set()
     for part in parts_of(keys):
         stored = set(connection.scalars(select(runs.c.key).where(runs.c.key.in_(part))))
-        held = dict(connection.execute(select(leases.c.key, leases.c.owner_id).where(leases.c.key.in_(part))).all())  # type: ignore[arg-type]
+        held = dict(connection.execute(select(leases.c.key, leases.c.owner_id).where(leases.c.key.in_(part))).all())
         free = [key for key in part if key not in stored and key not in held]
         if free:
             connection.execute(insert(leases), [{"key": key, "owner_id": owner} for key in free])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select, tuple_
+from sqlalchemy import Connection, Select, select, tuple_
 
 from chainrule.experiments.store.owners import parts_of
 from chainrule.experiments.store.records import Record, task_of
@@ -37,7 +37,7 @@ class Reader:
         """Read runs by number of series and seed."""
         for part in parts_of(places):
             where = tuple_(runs.c.series_id, runs.c.seed).in_(part)
-            yield from self._records(select(runs).where(where), with_arrays)
+            yield from self._records(select(runs).where(where).order_by(runs.c.series_id, runs.c.seed), with_arrays)
 
     def everything(self, with_arrays: bool = True) -> Iterator[list[Record]]:
         """Read all runs, some at a time, in the order of series and seed."""
@@ -130,8 +130,8 @@ class Reader:
         """Return texts and key of each series."""
         wanted = set(numbers)
         for part in parts_of([number for number in wanted if number not in self._series]):
-            rows = self.connection.execute(select(series).where(series.c.id.in_(part))).mappings().all()
-            self._series |= understand_series(self.connection, self.known, rows)
+            rows = self.connection.execute(select(series).where(series.c.id.in_(part))).mappings()
+            self._series |= understand_series(self.connection, self.known, [dict(row) for row in rows])
         for number in wanted:
             if number not in self._series:
                 raise ValueError(f"series {number} is missing")
@@ -139,7 +139,7 @@ class Reader:
 
 
 def understand_series(
-    connection: Connection, known: Words, rows: Sequence[RowMapping]
+    connection: Connection, known: Words, rows: Sequence[Mapping[str, Any]]
 ) -> dict[int, tuple[Texts, bytes]]:
     """Return texts and key by number of series.
 

@@ -156,6 +156,13 @@ def run_of(record: Record, arrays: bool = True) -> Run:
     )
 
 
+def row_of(record: Record) -> dict[str, Any]:
+    """Return a run as one flat row: its key and its data, then what `Run.to_row` tells."""
+    task = record.task
+    told = {"key": task.key.hex(), "source": task.setting.source, "data": task.data, "numerics": task.numerics}
+    return told | run_of(record, arrays=False).to_row()
+
+
 @functools.lru_cache(maxsize=1024)
 def _built(network: str, training: str) -> tuple[Network, TrainingConfig]:
     return Network.from_description(json.loads(network)), TrainingConfig.from_description(json.loads(training))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from chainrule.errors import StoreError
+from chainrule.experiments.store import queries
+from chainrule.experiments.store.columns import Frame
 from chainrule.experiments.store.database import TIMEOUT, Database
 from chainrule.experiments.store.owners import LIFETIME, Owner, drop_dead, give_back, take
 from chainrule.experiments.store.place import place_of
+from chainrule.experiments.store.queries import CONVERGED, Group, Rule, SeriesInfo
 from chainrule.experiments.store.reading import Reader
-from chainrule.experiments.store.records import Record, machine_text, record_of, run_of
+from chainrule.experiments.store.records import Record, machine_text, record_of, row_of, run_of
 from chainrule.experiments.store.schema import prepare
 from chainrule.experiments.store.tables import batches
 from chainrule.experiments.store.trouble import guard
@@ -189,6 +193,76 @@ class Store:
         """Return how many runs are stored."""
         with self._read() as connection:
             return int(connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0))) or 0)
+
+    # -- questions about all runs ------------------------------------------------------------------
+
+    def aggregate(
+        self,
+        by: str | Sequence[str] = (),
+        metric: str = "loss",
+        success: str | Rule = CONVERGED,
+        where: Mapping[str, Any] | None = None,
+    ) -> list[Group]:
+        """Return how runs ended along some axes, whatever else differs between them.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Dotted axes such as ``training.learning_rate``, ``network.hidden``, ``network.activation``,
+            ``data.source``, ``data.fingerprint`` or ``numerics``; none for all runs together.
+        metric : str
+            A final value such as ``loss`` or ``validation_accuracy``, or ``epochs``, ``seconds``, ``converged``,
+            ``diverged``.
+        success : str or Rule
+            ``converged`` (by the run's own stopping rules), or a rule such as ``accuracy>=0.99``.
+        where : mapping, optional
+            Keep runs with these values on these axes; a set means any of its members.
+
+        Returns
+        -------
+        list of Group
+            In the order of the values; groups without a run are left out.
+
+        Raises
+        ------
+        ConfigError
+            For an axis or a final value that no run has.
+        """
+        with self._read() as connection:
+            return queries.aggregate(Frame(connection, self.known), by, metric, success, where)
+
+    def settings(self, limit: int | None = None) -> list[SeriesInfo]:
+        """Return what has been trained, with the number of runs, in the order in which it was first saved."""
+        with self._read() as connection:
+            return queries.settings(Frame(connection, self.known), Reader(connection, self.known), limit)
+
+    def axes(self) -> dict[str, int]:
+        """Return the axes on which the settings differ, and how many values each has."""
+        with self._read() as connection:
+            return Frame(connection, self.known).varying()
+
+    def metrics(self) -> list[str]:
+        """Return the names of all values that runs can be aggregated and filtered by."""
+        with self._read() as connection:
+            return Frame(connection, self.known).value_names()
+
+    def rows(
+        self, where: Mapping[str, Any] | None = None, having: Sequence[str | Rule] = (), limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return runs as flat rows (`Run.to_row`, with ``source``, ``data``, ``numerics`` and ``key``).
+
+        Parameters
+        ----------
+        where : mapping, optional
+            As for `aggregate`.
+        having : sequence of str
+            Rules such as ``accuracy>=0.9`` that all must hold.
+        limit : int, optional
+            So many at most, the first in the order of setting and seed.
+        """
+        with self._read() as connection:
+            chosen = queries.places(Frame(connection, self.known), where, having, limit)
+            return [row_of(record) for record in Reader(connection, self.known).by_places(chosen, False)]
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, insert, select
 
 from chainrule.experiments.store.owners import parts_of
@@ -20,16 +22,21 @@ def hash_of(text: str) -> bytes:
 
 
 def tag_of(*numbers: int) -> int:
-    """Return a check on some numbers of a row (31 bits); also for arrays of them.
+    """Return a check on some numbers of a row, 31 bits."""
+    return int(tags_of(*(np.array([number]) for number in numbers))[0])
+
+
+def tags_of(*numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the checks on many rows at once: arrays (n_rows,), one for each number of a row.
 
     Multiplying by a large odd number and folding mixes every bit into the low ones (Knuth, The Art of Computer
     Programming, volume 3, section 6.4: multiplicative hashing).
     """
-    mixed = 0x2545F491
-    for number in numbers:
-        mixed = ((mixed ^ number) * 0x9E3779B1) & 0xFFFFFFFFFFFF
-        mixed = mixed ^ (mixed >> 15)
-    return mixed & 0x7FFFFFFF
+    mixed = np.full(len(numbers[0]), 0x2545F4914F6CDD1D, dtype=np.uint64)
+    for column in numbers:
+        mixed = (mixed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return (mixed >> np.uint64(33)).astype(np.int64)
 
 
 class Words:

@@ -86,7 +86,7 @@ Numbers = dict[tuple[str, str, str, str, str], tuple[int, bytes]]
 
 def put_series(connection: Connection, known: Words, records: Iterable[Record]) -> Numbers:
     """Return number and key of each record's series; those that the store lacks are written, with their axes."""
-    wanted = {texts: series_key(texts) for texts in {series_texts(record.task) for record in records}}
+    wanted = {texts: series_key(texts) for texts in dict.fromkeys(series_texts(record.task) for record in records)}
     found: dict[bytes, int] = {}
     for part in parts_of(list(wanted.values())):
         rows = connection.execute(select(series.c.key, series.c.id).where(series.c.key.in_(part)))

@@ -1,0 +1,200 @@
+"""Columns of very many runs at once: a value of every run, and what lies on each axis, as arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, func, select
+
+from chainrule.errors import ConfigError, unknown_name
+from chainrule.experiments.store.tables import axis_values, batches, columns, series
+from chainrule.experiments.store.words import Words, tags_of
+from chainrule.experiments.store.writing import FACTS, column_checksum
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+PARTS = {"data.source": "source_id", "network": "network_id", "training": "training_id"}
+OTHERS = {"data.fingerprint": "data_id", "numerics": "numerics_id"}
+"""Axes that no recipe names: the text itself is the value."""
+
+ABSENT = -1
+WORD_BITS = 32
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What lies on an axis.
+
+    Attributes
+    ----------
+    values : list
+        The different values.
+    codes : ndarray (n_series,)
+        Which of them each series has, -1 for none.
+    """
+
+    values: list[Any]
+    codes: Ints
+
+
+class Frame:
+    """All runs of a store as columns, within one transaction; nothing is read before it is asked for.
+
+    Raises
+    ------
+    ValueError
+        From any method, if what is read is not what was written.
+    """
+
+    def __init__(self, connection: Connection, known: Words) -> None:
+        self.connection, self.known = connection, known
+
+    # -- series and axes ---------------------------------------------------------------------------
+
+    @cached_property
+    def series(self) -> dict[str, Ints]:
+        """The rows of `series` (n_series,) by column, in the order of their numbers."""
+        names = ["id", "source_id", "network_id", "training_id", "data_id", "numerics_id"]
+        chosen = [series.c[name] for name in [*names, "tag"]]
+        table = self._whole(self.connection.execute(select(*chosen).order_by(series.c.id)).all(), len(chosen))
+        if (tags_of(*table[:, 1:-1].T) != table[:, -1]).any():
+            raise ValueError("a series has changed")
+        return {name: table[:, k] for k, name in enumerate(names)}
+
+    def axis(self, name: str) -> Axis:
+        """Return the values on an axis; `ConfigError` lists the axes there are."""
+        if name in OTHERS:
+            numbers, codes = np.unique(self.series[OTHERS[name]], return_inverse=True)
+            texts = self.known.get(self.connection, numbers.tolist())
+            return Axis([texts[number] for number in numbers.tolist()], codes)
+        number = self.known.find(self.connection, [name]).get(name)
+        where = axis_values.c.axis_id == (ABSENT if number is None else number)
+        chosen = (axis_values.c.word_id, axis_values.c.value_id, axis_values.c.tag)
+        rows = self.connection.execute(select(*chosen).where(where).order_by(axis_values.c.word_id)).all()
+        if number is None or not rows:
+            raise ConfigError(unknown_name("axis", name, [*self.axis_names(), *OTHERS]))
+        word, value, tag = self._whole(rows, 3).T
+        if (tags_of(np.full(len(word), number), word, value) != tag).any():
+            raise ValueError(f"a value on the axis {name} has changed")
+        numbers, codes = np.unique(value, return_inverse=True)
+        texts = self.known.get(self.connection, numbers.tolist())
+        part = self.series[PARTS.get(name, "") or PARTS[name.partition(".")[0]]]
+        place = np.minimum(np.searchsorted(word, part), len(word) - 1)
+        values = [json.loads(texts[number]) for number in numbers.tolist()]
+        return Axis(values, np.where(word[place] == part, codes[place], ABSENT))
+
+    def axis_names(self) -> list[str]:
+        """Return the names of all axes that settings have."""
+        return sorted(self._axis_counts())
+
+    def varying(self) -> dict[str, int]:
+        """Return the axes on which settings differ, and how many values each has."""
+        counts = self._axis_counts()
+        for name, column in OTHERS.items():
+            counts[name] = len(np.unique(self.series[column]))
+        return {name: n for name, n in sorted(counts.items()) if n > 1}
+
+    def _axis_counts(self) -> dict[str, int]:
+        counted = func.count(axis_values.c.value_id.distinct())
+        rows = self.connection.execute(select(axis_values.c.axis_id, counted).group_by(axis_values.c.axis_id)).all()
+        names = self.known.get(self.connection, [number for number, _ in rows])
+        return {names[number]: int(n) for number, n in rows}
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    @cached_property
+    def seeds(self) -> Ints:
+        """The seed of every run (n_runs,), in the order of series and save."""
+        return self._blocks[1].view(np.int64)
+
+    @cached_property
+    def where(self) -> Ints:
+        """The place in `series` of every run's series (n_runs,)."""
+        place = np.searchsorted(self.series["id"], self._blocks[0] >> WORD_BITS)
+        if (
+            len(place)
+            and (self.series["id"][np.minimum(place, len(self.series["id"]) - 1)] != self._blocks[0] >> 32).any()
+        ):
+            raise ValueError("a series is missing")
+        return np.repeat(place, self._blocks[2])
+
+    @cached_property
+    def _blocks(self) -> tuple[Ints, Floats, Ints]:
+        """Series and save of every row of seeds, the seeds, and how many each row has."""
+        found = self._column("seed")
+        total = self.connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0)))
+        if found[1].size != total:
+            raise ValueError(f"{found[1].size} runs are listed, {total} were saved")
+        return found
+
+    def values(self, name: str) -> Floats:
+        """Return a value of every run (n_runs,), NaN where a run has none; `ConfigError` lists what there is."""
+        if name == "seed":
+            return self.seeds.astype(np.float64)
+        key, data, sizes = self._column(name)
+        if not len(key) and len(self.seeds):
+            raise ConfigError(unknown_name("final value", name, self.value_names()))
+        all_keys, _, all_sizes = self._blocks
+        if np.array_equal(key, all_keys) and np.array_equal(sizes, all_sizes):
+            return data
+        place = np.searchsorted(all_keys, key)
+        if len(key) and (
+            (place >= len(all_keys)).any() or (all_keys[place] != key).any() or (all_sizes[place] != sizes).any()
+        ):
+            raise ValueError(f"the column {name} does not fit the others")
+        has = np.zeros(len(all_keys), dtype=bool)
+        has[place] = True
+        values = np.full(len(self.seeds), np.nan)
+        values[np.repeat(has, all_sizes)] = data
+        return values
+
+    def value_names(self) -> list[str]:
+        """Return what `values` knows: facts of every run, and final values."""
+        numbers = self.connection.scalars(select(columns.c.name_id).distinct()).all()
+        names = self.known.get(self.connection, numbers).values()
+        return [*FACTS, *sorted(set(names) - set(FACTS))]
+
+    def _column(self, name: str) -> tuple[Ints, Floats, Ints]:
+        """Return series and save (as one number), the values of all rows end to end, and their sizes."""
+        number = self.known.find(self.connection, [name]).get(name, ABSENT)
+        chosen = (columns.c.series_id, columns.c.batch_id, columns.c.checksum, columns.c.data)
+        order = (columns.c.series_id, columns.c.batch_id)
+        rows = self.connection.execute(select(*chosen).where(columns.c.name_id == number).order_by(*order)).all()
+        for series_id, batch_id, checksum, data in rows:
+            if column_checksum(number, series_id, batch_id, data) != checksum:
+                raise ValueError(f"the checksum of a column is wrong: {name}, series {series_id}")
+        key = np.array([row[0] << WORD_BITS | row[1] for row in rows], dtype=np.int64)
+        sizes = np.array([len(row[3]) // 8 for row in rows], dtype=np.int64)
+        return key, np.frombuffer(b"".join([row[3] for row in rows]), "<f8"), sizes
+
+    @staticmethod
+    def _whole(rows: Iterable[Any], width: int) -> Ints:
+        """Return rows of whole numbers as an array; anything else among them is damage."""
+        listed = [tuple(row) for row in rows]
+        table = np.array(listed) if listed else np.empty((0, width), dtype=np.int64)
+        if table.dtype != np.int64:
+            raise ValueError("a number of a row is none")
+        return table
+
+
+def chosen_series(frame: Frame, where: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Return which series lie where `where` says: on each axis at a value, or at one of a list of values."""
+    keep = np.ones(len(frame.series["id"]), dtype=bool)
+    for name, wanted in where.items():
+        axis = frame.axis(name)
+        allowed = [plain(one) for one in (wanted if isinstance(wanted, set | frozenset) else [wanted])]
+        right = np.array([value in allowed for value in axis.values] + [False], dtype=bool)
+        keep &= right[axis.codes]
+    return keep
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON would give it back."""
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
