@@ -15,6 +15,8 @@ from chainrule.cli._progress import Bar
 from chainrule.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from chainrule.experiments.bench import Bench
     from chainrule.experiments.verdicts import Verdict
 
@@ -90,11 +92,14 @@ def check_out(out: str | None) -> Path | None:
     return folder
 
 
-def tell(output: Output, command: str, verdict: Verdict, folder: Path | None) -> None:
-    """Show a verdict, and write it if that was asked for."""
+def tell(output: Output, command: str, verdict: Verdict, folder: Path | None, shown: Table | None = None) -> None:
+    """Show a verdict with a table below it, and write it if that was asked for."""
     paths = write(verdict, folder) if folder is not None else []
     output.json({"command": command, **verdict.record(), "files": paths})
     output.result(clean(verdict.sentence), "bold")
+    if shown is not None:
+        output.detail()
+        output.detail(shown)
     if verdict.paired or verdict.notes:
         output.detail()
     for line in (verdict.paired, *verdict.notes):

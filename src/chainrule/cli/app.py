@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli import check, compare, data, doctor, lab, predict, show, sweep, train, version
+from chainrule.cli import audit, check, compare, data, doctor, lab, predict, recipe, show, spread, sweep, train, version
 from chainrule.cli._console import Output, error_line
 from chainrule.cli._help import CtrlCError, Group
 from chainrule.errors import ChainruleError, one_line, unknown_name
@@ -69,7 +69,10 @@ COMMANDS = {
     "show": show,
     "data": data,
     "check": check,
+    "recipe": recipe,
     "compare": compare,
+    "spread": spread,
+    "audit": audit,
     "sweep": sweep,
     "lab": lab,
     "doctor": doctor,

@@ -1,0 +1,128 @@
+"""`chainrule audit`: how often a small study shows a claimed order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from chainrule.cli._console import Output
+from chainrule.cli._help import Command
+from chainrule.cli._judging import (
+    Level,
+    Out,
+    Quick,
+    Store,
+    Success,
+    check_count,
+    check_level,
+    check_out,
+    one_recipe,
+    tell,
+    working_bench,
+)
+from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet, naming
+from chainrule.errors import ConfigError
+
+EPILOG = """\
+A claim names values of one axis, the better one first: 'adam > sgd'; so does
+'sgd < adam'. Our seeds stand for all seeds: from them studies of that size are
+drawn, and counted.
+
+Examples:
+
+  chainrule audit --claim 'adam > sgd' --runs 5 recipe.toml
+  chainrule audit --claim 'adam > momentum > sgd' --runs 1 recipe.toml \\
+      --quantity epochs --at learning_rate=0.1 --seeds 500 --store runs.db"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(cls=Command, epilog=EPILOG)(audit)
+
+
+def audit(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file.", show_default=False)],
+    claim: Annotated[
+        str, typer.Option("--claim", metavar="'A > B'", help="What the study says is better.", show_default=False)
+    ],
+    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Runs a side of the study.")] = 5,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="AXIS=VALUE,...", help="What holds on all sides of the claim.")
+    ] = None,
+    quantity: Annotated[
+        str | None,
+        typer.Option("--quantity", metavar="WHAT", help="What is compared \\[default: success, else the final loss]"),
+    ] = None,
+    better: Annotated[
+        str | None, typer.Option("--better", metavar="lower|higher", help="Which values of it are better.")
+    ] = None,
+    statistic: Annotated[
+        str, typer.Option("--statistic", metavar="mean|median", help="What the study takes over its runs.")
+    ] = "mean",
+    paired: Annotated[
+        bool, typer.Option("--paired", metavar="", help="The study uses the same seeds on all sides.")
+    ] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", metavar="N", help="Seeds of our own \\[default: 300 where cheap, at least 30]"),
+    ] = None,
+    level: Level = 0.95,
+    success: Success = None,
+    store: Store = None,
+    quick: Quick = False,
+    data_dir: DataDir = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
+    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    out: Out = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Give the chance that a study of some size shows a claimed order."""
+    from chainrule.experiments.audit import audit as run_audit
+    from chainrule.experiments.audit import one_cell, parse_claim, usual_seeds
+    from chainrule.experiments.grid import expand, seeds_of
+    from chainrule.experiments.measures import parse_measure
+    from chainrule.experiments.scores import quantity_of
+    from chainrule.experiments.sides import candidates_of, read_selector
+    from chainrule.experiments.success import parse_success
+
+    check_level(level)
+    check_count("--runs", runs)
+    check_count("--seeds", seeds)
+    if statistic not in ("mean", "median"):
+        raise ConfigError(f"--statistic: mean or median, got '{statistic}'")
+    loaded = one_recipe(recipe)
+    cells = expand(loaded, quick)
+    with naming("--at"):
+        where = read_selector(at, cells)
+    with naming("--success"):
+        rule = None if success is None else parse_success(success)
+    with naming("--claim"):
+        order = parse_claim(claim, cells, where)
+        chosen = [one_cell(cells, selector) for selector in order.selectors]
+    with naming("--better" if better is not None else "--quantity"):
+        usual = "success" if rule is not None else quantity_of(loaded, [cell.setting for cell in chosen])
+        measure = parse_measure(quantity or usual, better)
+    candidates = [
+        replace(candidates_of(loaded, [cell], rule=rule)[0], label=name)
+        for cell, name in zip(chosen, order.names, strict=True)
+    ]
+    own = seeds_of(loaded, quick)
+    numbers = usual_seeds(candidates, own) if seeds is None else seeds_of(loaded, quick, seeds)
+    folder = check_out(out)
+    output = Output(quiet, as_json)
+    with working_bench(output, store, engine, threads, memory, data_dir) as bench:
+        verdict = run_audit(
+            candidates,
+            measure,
+            bench,
+            numbers,
+            runs,
+            statistic="median" if statistic == "median" else "mean",
+            paired=paired,
+            level=level,
+        )
+    tell(output, "audit", verdict, folder)
