@@ -34,7 +34,21 @@ def to_frame(runs: Runs) -> pd.DataFrame:
 
 def write_csv(runs: Runs, path: Path) -> Path:
     """Write the runs as CSV with a header line."""
-    rows = runs.to_rows()
+    return write_csv_rows(runs.to_rows(), path)
+
+
+def write_json(runs: Runs, path: Path) -> Path:
+    """Write the runs as a JSON list of objects."""
+    return write_json_rows(runs.to_rows(), path)
+
+
+def write_parquet(runs: Runs, path: Path) -> Path:
+    """Write the runs as a Parquet file."""
+    return write_parquet_rows(runs.to_rows(), path, "to_parquet")
+
+
+def write_csv_rows(rows: list[dict[str, Any]], path: Path) -> Path:
+    """Write rows as CSV with a header line; what a row lacks is empty."""
 
     def write(temporary: Path) -> None:
         with temporary.open("w", newline="", encoding="utf-8") as file:
@@ -45,24 +59,30 @@ def write_csv(runs: Runs, path: Path) -> Path:
     return write_whole(path, write)
 
 
-def write_json(runs: Runs, path: Path) -> Path:
-    """Write the runs as a JSON list of objects."""
-    rows = [{key: finite_or_none(value) for key, value in row.items()} for row in runs.to_rows()]
-    return write_text(path, json.dumps(rows, indent=1, allow_nan=False) + "\n")
+def write_json_rows(rows: list[dict[str, Any]], path: Path) -> Path:
+    """Write rows as a JSON list of objects; numbers that are not finite become null."""
+    plain = [{key: finite_or_none(value) for key, value in row.items()} for row in rows]
+    return write_text(path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
 
-def write_parquet(runs: Runs, path: Path) -> Path:
-    """Write the runs as a Parquet file."""
+def write_parquet_rows(rows: list[dict[str, Any]], path: Path, what: str) -> Path:
+    """Write rows as a Parquet file; `what` needs pyarrow, says the error where it is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise ConfigError("to_parquet needs pyarrow: pip install 'chainrule[tables]'") from None
-    rows = runs.to_rows()
-    # batch_size is a number or "full"; a Parquet column has one type
-    table = {name: [row.get(name) for row in rows] for name in columns_of(rows)}
-    table["batch_size"] = [str(value) for value in table.get("batch_size", [])]
+        raise ConfigError(f"{what} needs pyarrow: pip install 'chainrule[tables]'") from None
+    table = {name: one_type([row.get(name) for row in rows]) for name in columns_of(rows)}
+    table |= {"batch_size": [str(value) for value in table["batch_size"]]} if "batch_size" in table else {}
     return write_whole(path, lambda temporary: pq.write_table(pa.table(table), temporary))
+
+
+def one_type(values: list[Any]) -> list[Any]:
+    """Return a column whose values have one type, as Parquet wants it: a mixture of numbers and words becomes words."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) < 2 or kinds == {int, float}:
+        return [float(value) if kinds == {int, float} and value is not None else value for value in values]
+    return [None if value is None else str(value) for value in values]
 
 
 def finite_or_none(value: Any) -> Any:

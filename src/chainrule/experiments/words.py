@@ -11,9 +11,9 @@ def axis_word(axis: str) -> str:
 
 
 def value_word(value: Any) -> str:
-    """Show an axis value: widths as (4, 4), numbers short, specs as they are."""
+    """Show an axis value: widths as (4, 4) or 4, numbers short, specs as they are."""
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(str, value)) + ")"
+        return str(value[0]) if len(value) == 1 else "(" + ", ".join(map(str, value)) + ")"
     if isinstance(value, bool):
         return "with" if value else "without"
     return f"{value:g}" if isinstance(value, float) else str(value)

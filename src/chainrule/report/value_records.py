@@ -116,7 +116,11 @@ class BarFigure(FigureRecord):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeatmapFigure(FigureRecord):
-    """A matrix (rows, columns) in colours; `scale` "diverging" is centred on zero."""
+    """A matrix (rows, columns) in colours; `scale` "diverging" is centred on zero.
+
+    With `log` a sequential scale follows the logarithms of positive values. `notes` (rows, columns) are shown when a
+    reader points at a cell.
+    """
 
     values: Array
     rows: tuple[str, ...]
@@ -127,6 +131,8 @@ class HeatmapFigure(FigureRecord):
     scale: str = "sequential"
     annotate: bool = True
     number_format: str = ".2g"
+    log: bool = False
+    notes: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

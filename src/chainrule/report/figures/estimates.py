@@ -24,7 +24,9 @@ def draw_estimates(record: EstimatesFigure) -> Picture:
     names, told, heads = _with_heads(record)
     entries = _key(record)
     used = legend_height(entries)
-    picture, axes, centres = row_frame(record.title, names, told, 0.3, foot=0.7, heads=heads, above=used)
+    picture, axes, centres = row_frame(
+        record.title, names, told, 0.3, foot=0.7 if record.note else 0.52, heads=heads, above=used
+    )
     legend(picture, entries)
     _scale(axes, record)
     places = [y for k, y in enumerate(centres) if k not in heads]
@@ -81,7 +83,7 @@ def _row(axes: Axes, row: EstimateRow, y: float, log: bool) -> None:
     left, right = axes.get_xlim()
     low, high = (float(v) for v in drawable(np.array([row.low, row.high]), log))
     low, high = left if np.isnan(low) else low, right if np.isnan(high) else high
-    bar = {"color": SERIES[1] if row.marked else SERIES[0], "alpha": 0.5 if row.marked else 0.3}
+    bar: dict[str, Any] = {"color": SERIES[1] if row.marked else SERIES[0], "alpha": 0.5 if row.marked else 0.3}
     known = not (np.isnan(row.low) or np.isnan(row.high))
     if known:
         axes.plot([low, high], [y, y], linewidth=4.5, solid_capstyle="butt", gid="interval", clip_on=False, **bar)

@@ -65,6 +65,9 @@ def draw_heatmap(record: HeatmapFigure) -> Picture:
         _raster(axes, strength)
     else:
         _cells(axes, record, strength, width)
+    for row, notes in enumerate(record.notes):
+        for column, note in enumerate(notes):
+            hover_cell(picture, axes, row, column, note)
     footnote(picture, _range_note(record), axes.get_position().x0 * picture.width)
     return picture
 
@@ -104,8 +107,11 @@ def _strength(record: HeatmapFigure) -> Array:
         return np.full(record.values.shape, np.nan)
     if record.scale == "diverging":
         return np.asarray(record.values / max(float(np.abs(finite).max()), 1e-300))
+    values = record.values
+    if record.log and float(finite.min()) > 0:
+        values, finite = np.log(np.where(np.isfinite(values), values, np.nan)), np.log(finite)
     low, high = float(finite.min()), float(finite.max())
-    share = (record.values - low) / (high - low) if high > low else np.where(np.isfinite(record.values), 0.5, np.nan)
+    share = (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
     return np.asarray(-(0.04 + 0.96 * share))
 
 
@@ -137,6 +143,13 @@ def _raster(axes: Axes, strength: Array) -> None:
     rows, columns = strength.shape
     image = np.concatenate([colour, tint], axis=-1)
     axes.imshow(image, extent=(0, columns, rows, 0), interpolation="none", aspect="auto")
+
+
+def hover_cell(picture: Picture, axes: Axes, row: int, column: int, note: str) -> None:
+    """Lay a clear sheet over a cell that tells its numbers to whoever points at it."""
+    if note:
+        sheet = Rectangle((column, row), 1, 1, facecolor=PAPER, alpha=0.002, linewidth=0, zorder=9)
+        picture.hover(axes.add_patch(sheet), note)
 
 
 def _range_note(record: HeatmapFigure) -> str:

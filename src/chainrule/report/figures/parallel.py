@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from chainrule.report._base import Array
-from chainrule.report.figures._layout import WIDTH, Picture, footnote, legend, legend_height, shorten, text_width
+from chainrule.report.figures._layout import WIDTH, Picture, footnote, legend, legend_height, shorten, text_width, wrap
 from chainrule.report.figures._style import INK, LINE, MUTED, PAPER, SERIES, SMALL
 from chainrule.report.numbers import number
 from chainrule.report.records import ParallelAxis, ParallelFigure
@@ -30,17 +31,19 @@ def draw_parallel(record: ParallelFigure) -> Picture:
     if record.marked.any() and record.marked_label:
         entries.insert(0, (record.marked_label, _marked_style()))
     used = legend_height(entries)
-    head, foot = 0.42, 0.3
+    left, right = _margins(record)
+    room = (WIDTH - left - right) / max(len(record.axes) - 1, 1)
+    told = [axis.name + (" (log)" if axis.log else "") for axis in record.axes]
+    names = [wrap(name, max(room - 0.08, 0.5), SMALL, "bold", most=2) for name in told]
+    head, foot = 0.2 + 0.17 * max(len(lines) for lines in names), 0.3
     picture = Picture(record.title, used + head + HEIGHT + foot)
     legend(picture, entries)
-    left, right = _margins(record)
     axes = picture.panel(left, used + head, WIDTH - left - right, HEIGHT)
     _frame(axes, len(record.axes))
     heights = np.stack([_heights(axis, record.merit) for axis in record.axes], axis=1)  # (lines, axes)
     _lines(picture, axes, record, heights)
-    room = (WIDTH - left - right) / max(len(record.axes) - 1, 1)
     for k, axis in enumerate(record.axes):
-        _axis(axes, axis, k, room, k % 2 == 1 and len(record.axes) > 5, last=k == len(record.axes) - 1)
+        _axis(axes, axis, k, room, names[k], last=k == len(record.axes) - 1)
     footnote(picture, f"{len(record.merit)} lines; stronger and wider lines did better")
     return picture
 
@@ -134,14 +137,12 @@ def ticks(axis: ParallelAxis) -> list[tuple[float, str]]:
     return [(float(v), number(float(f"{v:.2g}"))) for v in shown]
 
 
-def _axis(axes: Axes, axis: ParallelAxis, place: int, room: float, lower: bool, last: bool) -> None:
+def _axis(axes: Axes, axis: ParallelAxis, place: int, room: float, name: Sequence[str], last: bool) -> None:
     """Draw an upright axis with its name above and its labels beside it, to the right."""
     axes.axvline(place, color=LINE, linewidth=1.0, zorder=1)
-    name = axis.name + (" (log)" if axis.log else "")
-    wide = room * (0.98 if not lower else 1.4)
-    edge = {"ha": "center"}
-    axes.annotate(shorten(name, max(wide, 0.5), SMALL), (place, 1), (0, 8), ("data", "axes fraction"), "offset points",
-                  fontsize=SMALL, fontweight="bold", annotation_clip=False, va="bottom", **edge)  # fmt: skip
+    for k, line in enumerate(reversed(name)):
+        axes.annotate(line, (place, 1), (0, 6 + 12 * k), ("data", "axes fraction"), "offset points", fontsize=SMALL,
+                      fontweight="bold", annotation_clip=False, va="bottom", ha="center")  # fmt: skip
     box = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
     for value, text in ticks(axis):
         height = float(place_on(axis, np.array(value)))

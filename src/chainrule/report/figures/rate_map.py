@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from chainrule.report.figures._layout import WIDTH, Picture, footnote, text_width, widest
 from chainrule.report.figures._style import INK, LINE, MUTED, PAPER, SERIES, SMALL
-from chainrule.report.figures.images import matrix_frame
+from chainrule.report.figures.images import hover_cell, matrix_frame
 from chainrule.report.records import RateMapFigure
 
 TINY = 7.4
@@ -47,7 +47,7 @@ def _cells(picture: Picture, axes: Axes, record: RateMapFigure, width: float, he
         note = record.notes[row][column]
         if np.isnan(rate):
             axes.plot([column + 0.3, column + 0.7], [row + 0.7, row + 0.3], color=LINE, linewidth=1.0, gid="no-runs")
-            _target(picture, axes, row, column, note)
+            hover_cell(picture, axes, row, column, note)
             continue
         tint = (SERIES[0], strongest * (0.03 + 0.97 * float(rate)))
         cell = Rectangle((column, row), 1, 1, facecolor=tint, edgecolor=PAPER, linewidth=1.0)
@@ -64,14 +64,7 @@ def _cells(picture: Picture, axes: Axes, record: RateMapFigure, width: float, he
             axes.text(column + 0.5, row + 0.5 - shift, shares[row][column], fontsize=SMALL, **style)
         if spanned:
             axes.text(column + 0.5, row + 0.5 + 0.24, spans[row][column], fontsize=TINY, **style)
-        _target(picture, axes, row, column, note)
-
-
-def _target(picture: Picture, axes: Axes, row: int, column: int, note: str) -> None:
-    """Lay a clear sheet over a cell that tells its numbers to whoever points at it."""
-    if note:
-        sheet = Rectangle((column, row), 1, 1, facecolor=PAPER, alpha=0.002, linewidth=0, zorder=9)
-        picture.hover(axes.add_patch(sheet), note)
+        hover_cell(picture, axes, row, column, note)
 
 
 def _percent(share: float) -> str:

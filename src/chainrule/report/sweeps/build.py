@@ -1,0 +1,153 @@
+"""The page of a sweep: what was asked and what may be said, the cells, the axes, the curves, what was trained."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chainrule.experiments.sweep_result import SweepResult
+from chainrule.experiments.sweep_summary import SweepSummary, summarise
+from chainrule.report.records import Item, ReportRecord, SectionRecord, TextRecord, VerdictRecord
+from chainrule.report.sweeps.axes import groups_figure, importance_figure, parallel_figure
+from chainrule.report.sweeps.choice import best_figure, winner_figure
+from chainrule.report.sweeps.curves import curve_figures
+from chainrule.report.sweeps.maps import map_figures, maps_left_out
+from chainrule.report.sweeps.sentences import (
+    best_set_verdict,
+    curse_verdict,
+    importance_sentence,
+    lead,
+    lost_lines,
+    remarks,
+)
+from chainrule.report.sweeps.settings import setting_record
+from chainrule.report.sweeps.tables import MOST_CELLS, cell_table, group_table, metric_record, table_record
+
+
+def sweep_report(
+    result: SweepResult, summary: SweepSummary | None = None, verdicts: Sequence[Any] = ()
+) -> ReportRecord:
+    """Build the report of a sweep.
+
+    Parameters
+    ----------
+    result : SweepResult
+        Finished or interrupted, of any size; what is drawn is limited, and the page says so.
+    summary : SweepSummary, optional
+        Of that result; made here if it is not given.
+    verdicts : sequence
+        Answers to the recipe's questions, see `verdict_record`.
+
+    Returns
+    -------
+    ReportRecord
+        For `chainrule.report.write_report`.
+    """
+    from chainrule.machine import this_machine
+
+    summary = summary or summarise(result)
+    sections = [_answer(summary, verdicts), _cells(summary), _axes(summary), _curves(summary), _trained(summary)]
+    return ReportRecord(
+        title=result.recipe.title,
+        subtitle=lead(summary),
+        sections=tuple(section for section in sections if section is not None),
+        created=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        machine=this_machine().facts(),
+        missing=tuple(lost_lines(summary)),
+    )
+
+
+def write_sweep(
+    result: SweepResult,
+    folder: str | os.PathLike[str],
+    summary: SweepSummary | None = None,
+    verdicts: Sequence[Any] = (),
+) -> Path:
+    """Write the report of a sweep into a folder and return the path of its page.
+
+    Raises
+    ------
+    RunError
+        If the folder cannot be made or written.
+    """
+    from chainrule.report.write import write_report
+
+    return write_report(sweep_report(result, summary, verdicts), folder)
+
+
+def verdict_record(verdict: Any) -> VerdictRecord:
+    """Return a verdict for the page.
+
+    Anything with a ``sentence`` will do; ``n_seeds`` (or ``n``), ``interval``, ``kind`` or ``decision``, and the record
+    of `record()` are used where they are there.
+    """
+    if isinstance(verdict, VerdictRecord):
+        return verdict
+    interval = getattr(verdict, "interval", None)
+    ends = None if interval is None else (float(interval.low), float(interval.high), float(interval.level))
+    decision = str(getattr(verdict, "decision", ""))
+    seeds = getattr(verdict, "n_seeds", getattr(verdict, "n", None))
+    record = getattr(verdict, "record", None)
+    return VerdictRecord(
+        sentence=str(verdict.sentence),
+        n_seeds=None if seeds is None else int(seeds),
+        interval=ends,
+        kind="question" if decision in ("undecided", "no verdict", "") else "finding",
+        evidence=record() if callable(record) else {},
+        interval_of=str(getattr(verdict, "interval_of", "")),
+    )
+
+
+def _answer(summary: SweepSummary, verdicts: Sequence[Any]) -> SectionRecord:
+    """The answer first: the best set, the winner's two scores, the recipe's questions."""
+    items: list[Item] = []
+    figures = [best_figure(summary), parallel_figure(summary), winner_figure(summary)]
+    items += [figure for figure in figures if figure is not None]
+    if len(summary.cells) > 1:
+        items.append(best_set_verdict(summary))
+    curse = curse_verdict(summary)
+    items += [curse] if curse is not None else []
+    items += [verdict_record(one) for one in verdicts]
+    told = remarks(summary)
+    if told:
+        items.append(TextRecord(title="What to know", paragraphs=(), points=tuple(told)))
+    return SectionRecord(id="answer", title="What may be said", items=tuple(items))
+
+
+def _cells(summary: SweepSummary) -> SectionRecord:
+    """Every cell: the maps over pairs of axes, and the tables."""
+    maps = map_figures(summary)
+    left = maps_left_out(summary) if maps else ""
+    items: list[Item] = [*maps]
+    if left:
+        items.append(TextRecord(paragraphs=(left,)))
+    items.append(table_record("cells-table", cell_table(summary, MOST_CELLS), "best set"))
+    metrics = metric_record(summary)
+    items += [metrics] if metrics is not None else []
+    return SectionRecord(id="cells", title="Every cell", items=tuple(items))
+
+
+def _axes(summary: SweepSummary) -> SectionRecord | None:
+    """Which axis matters; nothing where one or none varies."""
+    if len(summary.axes) < 2:
+        return None
+    figures = [importance_figure(summary), groups_figure(summary)]
+    items: list[Item] = [figure for figure in figures if figure is not None]
+    if summary.importance:
+        items.append(VerdictRecord(sentence=importance_sentence(summary), n_seeds=len(summary.choice.seeds) or None))
+    items.append(table_record("groups-table", group_table(summary)))
+    return SectionRecord(id="axes", title="Which axis matters", items=tuple(items))
+
+
+def _curves(summary: SweepSummary) -> SectionRecord | None:
+    """The curves; nothing where no history is at hand."""
+    figures = curve_figures(summary)
+    return SectionRecord(id="curves", title="Curves", items=tuple(figures)) if figures else None
+
+
+def _trained(summary: SweepSummary) -> SectionRecord:
+    """What was trained, and how it went."""
+    return SectionRecord(id="trained", title="What was trained", items=(setting_record(summary),))

@@ -1,0 +1,180 @@
+"""What a sweep asked and what may be said after it, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chainrule.experiments.sweep_metrics import Middle
+from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
+from chainrule.experiments.words import axis_word, metric_word
+from chainrule.report.records import VerdictRecord
+from chainrule.report.sweeps.words import count, level_text, listed, percent, place_words, score_text
+from chainrule.stats import RateInterval
+
+
+def asked(summary: SweepSummary) -> str:
+    """Say what was run: ``3 optimizers × 5 learning rates: 15 cells, 20 seeds each, 300 runs.``"""
+    axes = " × ".join(f"{axis_word(axis)} ({len(values)})" for axis, values in summary.axes.items())
+    source = summary.result.recipe.data.source if summary.result.recipe.data else ""
+    what = f"{axes}: {count(len(summary.cells), 'cell')}" if axes else count(len(summary.cells), "cell")
+    told = f"{what} on `{source}`, {_seeds_each(summary)}, {count(summary.runs, 'run')} in all."
+    rule = success_rule(summary)
+    return _capital(f"{told} Success: {rule}." if rule else told)
+
+
+def _seeds_each(summary: SweepSummary) -> str:
+    """Say how many seeds each cell has."""
+    counts = sorted({cell.n for cell in summary.cells if cell.n})
+    if not counts:
+        return "no seeds"
+    return f"{count(counts[0], 'seed')} each" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} seeds each"
+
+
+def success_rule(summary: SweepSummary) -> str:
+    """Return the rule of success in words; empty where there is none."""
+    rule = summary.result.recipe.success
+    if rule is not None:
+        bound, sign = (rule.at_least, "≥") if rule.at_least is not None else (rule.at_most, "≤")
+        assert bound is not None, "a success rule has one bound"
+        shown = f"{100 * bound:g} %" if "accuracy" in rule.metric else f"{bound:g}"
+        return f"final {metric_word(rule.metric)} {sign} {shown}"
+    ended = any(cell.success is not None and cell.success.successes for cell in summary.cells)
+    return "a stopping rule that means success ended the run" if ended else ""
+
+
+def lead(summary: SweepSummary) -> str:
+    """Return the report's first sentences: what was asked, and what may be said."""
+    so_far = " (so far: the sweep was interrupted)" if summary.result.interrupted else ""
+    return f"{asked(summary)} {best_sentence(summary)}{so_far}"
+
+
+def best_sentence(summary: SweepSummary) -> str:
+    """Say which cell did best, and how many cannot be told from it."""
+    choice = summary.choice
+    winner = winner_of(summary)
+    if winner is None or summary.winner is None:
+        return f"Nothing can be said: {choice.why[:1].lower()}{choice.why[1:]}"
+    score = score_text(summary.winner.choosing, summary.criterion.words)
+    did = f"succeeded in {score}" if isinstance(summary.winner.choosing, RateInterval) else f"had {score}"
+    if len(summary.cells) == 1:
+        return f"It {did}."
+    told = f"{_capital(place_words(winner.place, summary.axes))} did best: it {did}."
+    if not choice.decided:
+        return f"{told} {choice.why}"
+    others = len(choice.members) - 1
+    compared = len(choice.p_adjusted)
+    if others == 0:
+        return f"{told} All {compared - 1} others are shown to be worse, at {level_text(summary.level)}."
+    if others == compared - 1:
+        return f"{told} None of the {others} others can be told from it, at {level_text(summary.level)}."
+    return f"{told} {_capital(count(others, 'other cell'))} cannot be told from it, at {level_text(summary.level)}."
+
+
+def winner_of(summary: SweepSummary) -> CellSummary | None:
+    """Return the best cell."""
+    return None if summary.choice.winner is None else summary.cells[summary.choice.winner]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def best_set_verdict(summary: SweepSummary) -> VerdictRecord:
+    """State the set of cells that cannot be told from the best."""
+    choice = summary.choice
+    members = [place_words(summary.cells[k].place, summary.axes) for k in choice.members if k != choice.winner]
+    score = summary.winner.choosing if summary.winner else None
+    interval = None if score is None or _unbounded(score) else (score.low, score.high, score.level)
+    more = f" They are: {listed(members)}." if members and choice.decided and len(members) <= 12 else ""
+    return VerdictRecord(
+        sentence=best_sentence(summary) + more,
+        n_seeds=len(choice.seeds),
+        interval=interval,
+        kind="finding" if choice.decided and len(choice.members) < len(choice.p_adjusted) else "question",
+        interval_of=f"the best cell's {'success rate' if summary.criterion.is_success else 'median'}",
+        evidence={
+            "members": [summary.cells[k].label for k in choice.members],
+            "p_adjusted": {summary.cells[k].label: p for k, p in choice.p_adjusted.items()},
+        },
+    )
+
+
+def _unbounded(score: RateInterval | Middle) -> bool:
+    return isinstance(score, Middle) and not score.bounded
+
+
+def curse_verdict(summary: SweepSummary) -> VerdictRecord | None:
+    """State the winner's score on fresh seeds beside the one that made it win; warn where there are none."""
+    winner, scores = winner_of(summary), summary.winner
+    if winner is None or scores is None or len(summary.cells) < 2:
+        return None
+    name = _capital(place_words(winner.place, summary.axes))
+    noun = summary.criterion.words
+    if scores.fresh is None:
+        return VerdictRecord(
+            sentence=f"The best of {len(summary.cells)} cells owes part of its score to luck. {name} was not tried on "
+            "fresh seeds, so its own score flatters it.",
+            kind="caution",
+        )
+    fresh = scores.fresh
+    return VerdictRecord(
+        sentence=f"{name} on seeds that played no part in choosing it: {score_text(fresh, noun)}. On those that chose "
+        f"it: {score_text(scores.choosing, noun)}. The first is its fair score.",
+        n_seeds=fresh.n,
+        interval=None if _unbounded(fresh) else (fresh.low, fresh.high, fresh.level),
+        interval_of="the fair score",
+    )
+
+
+def importance_sentence(summary: SweepSummary) -> str:
+    """Say which axes matter, in the order of what they have a part in."""
+    told = []
+    for axis in summary.by_importance():
+        one = summary.importance.get(axis)
+        if one is not None:
+            span = f"{percent(one.total_low)} to {percent(one.total_high)} %"
+            told.append(f"{axis_word(axis)} in {percent(one.total)} % ({span}; by itself {percent(one.share)} %)")
+    return f"Of the variance between cells in {summary.criterion.words}, each axis has a part: {', '.join(told)}."
+
+
+def lost_lines(summary: SweepSummary) -> list[str]:
+    """Say what an interrupted or failing sweep lacks, a line each."""
+    lines = []
+    if summary.result.interrupted:
+        lines.append(f"The sweep was interrupted: {count(summary.runs, 'run')} had finished.")
+    reasons = Counter(cell.missing or "no runs" for cell in summary.missing)
+    total = f"of {len(summary.cells):,} lack runs"
+    lines += [f"{count(n, 'cell')} {total}: {why.rstrip('.')}." for why, n in reasons.most_common(12)]
+    if len(reasons) > 12:
+        lines.append(f"{len(reasons) - 12} more reasons are in the table of cells.")
+    return lines
+
+
+def remarks(summary: SweepSummary) -> list[str]:
+    """Return what a reader must know besides: diverged runs, cells given up, seeds added by need, notes."""
+    cells, told = summary.cells, []
+    if summary.criterion.why:
+        told.append(summary.criterion.why)
+    if summary.diverged:
+        where = sum(cell.diverged > 0 for cell in cells)
+        told.append(
+            f"{count(summary.diverged, 'run')} of {summary.runs:,} diverged, in {count(where, 'cell')}. They count as "
+            "failures, and as worse than every loss."
+        )
+    if summary.pruned:
+        after = sorted({cell.pruned_after for cell in summary.pruned if cell.pruned_after is not None})
+        epochs = f"{after[0]:,} epochs" if len(after) == 1 else f"{after[0]:,} to {after[-1]:,} epochs"
+        told.append(
+            f"Halving gave up {count(len(summary.pruned), 'cell')} after {epochs}. What is shown of them is from so "
+            "few epochs, and they are not compared with the others."
+        )
+    adaptive = sum(one.adaptive for one in summary.result)
+    if adaptive:
+        told.append(
+            f"Seeds were added to {count(adaptive, 'cell')} where the outcome was uncertain. Their intervals hold "
+            "however often one looks, and are wider for it."
+        )
+    short = [k for k in summary.choice.left_out if cells[k].pruned_after is None]
+    if short:
+        told.append(f"{count(len(short), 'cell')} had too few of the others' seeds to be compared with them.")
+    return [*told, *summary.result.notes]
