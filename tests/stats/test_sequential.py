@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.errors import ConfigError, DataError, ShapeError
-from chainrule.stats import Interval, MeanSequence, MedianSequence, decide, paired_differences
+from chainrule.stats import Interval, MeanSequence, MedianSequence, PairedSequence, decide, paired_differences
 from chainrule.stats.betting import SHARES, critical_wins, log_capital, log_sign_capital
 
 
@@ -176,6 +176,29 @@ def test_power_where_the_effect_is_plain() -> None:
         for _ in range(20)
     ]
     assert decided.count("a") >= 18
+
+
+def test_pairs_with_many_ties_are_decided_by_who_wins_the_others() -> None:
+    # Of ten seeds six tie, and a (the higher) wins the other four: the median is 0, and yet a is better.
+    differences = np.tile([0.0, 1.0, 0.0, 0.0, 2.0, 0.0, 3.0, 0.0, math.inf, 0.0], 60)
+    sequence = PairedSequence()
+    assert sequence.update(differences) == Interval(0.0, 0.0)
+    assert sequence.n == 600
+    assert sequence.lead == MeanSequence(-1, 1).update(np.sign(differences))
+    assert sequence.decide(0.0, "higher") == "a"
+    assert sequence.decide(0.0, "lower") == "b"
+    assert sequence.decide(0.5, "lower") == "equal"
+    assert PairedSequence().decide() == "undecided"
+
+
+@given(st.integers(0, 10_000))
+def test_where_the_median_decides_who_is_better_the_signs_do_too(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sequence, median = PairedSequence(), MedianSequence()
+    differences = np.round(rng.normal(rng.uniform(0, 2), 1, 40))
+    sequence.update(differences)
+    if decide(median.update(differences), 0.0) != "undecided":
+        assert sequence.decide(0.0) == decide(median.interval, 0.0)
 
 
 @pytest.mark.parametrize(

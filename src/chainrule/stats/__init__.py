@@ -24,7 +24,7 @@ from chainrule.stats.paired import (
     sign_test_p,
 )
 from chainrule.stats.ranking import Ranking, Score, WinnerScores, WinRate, prob_better, rank_groups, winner_scores
-from chainrule.stats.sequential import MeanSequence, MedianSequence, decide, paired_differences
+from chainrule.stats.sequential import MeanSequence, MedianSequence, PairedSequence, decide, paired_differences
 from chainrule.stats.variance import Component, CrossedComponents, crossed_components
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "MeanSequence",
     "MedianSequence",
     "MetricComparison",
+    "PairedSequence",
     "Ranking",
     "RateComparison",
     "RateInterval",

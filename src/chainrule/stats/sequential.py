@@ -80,6 +80,10 @@ class MeanSequence:
             self.n = len(self._seen)
         return self.interval
 
+    def decide(self, margin: float = 0.0, better: Better = "lower") -> Decision:
+        """Return what the present interval decides, see `decide`."""
+        return decide(self.interval, margin, better)
+
     def _narrow(self, batch: Sample) -> None:
         """Move the ends to where the capital against them reached its limit during the batch."""
         width = self.high - self.low
@@ -171,6 +175,74 @@ class MedianSequence:
                     low, high = new_low, new_high
         self.interval = Interval(low, high, self.level)
         return self.interval
+
+    def decide(self, margin: float = 0.0, better: Better = "lower") -> Decision:
+        """Return what the present interval decides, see `decide`."""
+        return decide(self.interval, margin, better)
+
+
+class PairedSequence:
+    """Confidence sequences for paired differences without bounds: who leads more often, and by how much.
+
+    Who is better is decided by the share of seeds in which a is above b less the share in which it is below (a
+    `MeanSequence` of the signs): ties bet for neither side. Whether the two are practically equal is decided by the
+    median difference (a `MedianSequence`). Where the median alone excludes 0 the signs do, too, but not the other
+    way round: with many ties the median is 0 although one side wins nearly all other seeds.
+
+    All that can be said wrongly has probability at most 1 - level together: if each side is ahead equally often, that
+    one is better; if the median is outside the margin, that they are equal or that the wrong one is better.
+
+    Parameters
+    ----------
+    level : float
+        Confidence of each of the two intervals.
+
+    Attributes
+    ----------
+    n : int
+        Differences so far.
+    interval : Interval
+        Of the median of a - b.
+    lead : Interval
+        Of P(a > b) - P(a < b).
+    """
+
+    def __init__(self, level: float = 0.95) -> None:
+        self._median, self._signs = MedianSequence(level), MeanSequence(-1.0, 1.0, level)
+        self.level = level
+
+    @property
+    def n(self) -> int:
+        """Differences so far."""
+        return self._median.n
+
+    @property
+    def interval(self) -> Interval:
+        """The present interval of the median difference."""
+        return self._median.interval
+
+    @property
+    def lead(self) -> Interval:
+        """The present interval of the share of seeds with a above b less that with a below."""
+        return self._signs.interval
+
+    def update(self, differences: Values) -> Interval:
+        """Take further differences a - b (see `paired_differences`) and return the interval of their median.
+
+        Raises
+        ------
+        DataError
+            If one is NaN; then nothing is taken.
+        """
+        self._median.update(differences)
+        self._signs.update(np.sign(np.asarray(differences, dtype=np.float64)))
+        return self.interval
+
+    def decide(self, margin: float = 0.0, better: Better = "lower") -> Decision:
+        """Return what the differences so far decide, see `decide`: equality by the median, the rest by the signs."""
+        if decide(self.interval, margin, better) == "equal":
+            return "equal"
+        return decide(self.lead, 0.0, better)
 
 
 def decide(interval: Interval, margin: float = 0.0, better: Better = "lower") -> Decision:
