@@ -8,6 +8,7 @@ estimate, takes a small first chunk, and corrects itself by what each chunk took
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,8 @@ FIRST_SECONDS = 0.4
 """What the first chunk of a kind should take; its estimate may be wrong by a factor of ten either way."""
 LEAST_SECONDS = 0.05
 """No chunk is made smaller than this for a deadline's sake: it would not be worth its claim."""
+FIRST_RUNS = 64
+"""Runs of a kind that the first chunk with it has at most."""
 MOST_GROWTH = 8
 """A chunk holds at most so many times as many runs of a kind as have been measured."""
 MOST_RUNS = 4096
@@ -92,7 +95,7 @@ class Pace:
 
     def most(self, kind: Kind) -> int:
         """Return how many runs of a kind the next chunk may hold."""
-        return MOST_GROWTH * self._most[kind] if kind in self._most else MOST_RUNS
+        return MOST_GROWTH * self._most[kind] if kind in self._most else FIRST_RUNS
 
     def measured(self, tasks: Sequence[Task], seconds: float) -> None:
         """Learn from a chunk that took so many seconds."""
@@ -124,14 +127,14 @@ class Queue:
 
     def __init__(self, tasks: Iterable[Task], pace: Pace) -> None:
         self.pace = pace
-        self._tasks = _in_order(tasks)
-        self._next = 0
+        self._waiting = _in_order(tasks)
         self._left: dict[Setting, int] = {}
-        for task in self._tasks:
-            self._left[task.setting] = self._left.get(task.setting, 0) + 1
+        for line in self._waiting.values():
+            for _, task in line:
+                self._left[task.setting] = self._left.get(task.setting, 0) + 1
 
     def __len__(self) -> int:
-        return len(self._tasks) - self._next
+        return sum(map(len, self._waiting.values()))
 
     @property
     def seconds(self) -> float:
@@ -143,32 +146,44 @@ class Queue:
 
         It holds at least one task, however long that takes.
         """
+        lines = [line for line in self._waiting.values() if line]
+        if not lines:
+            return []
+        line = min(lines, key=lambda line: line[0][0])  # the source whose seeds are least far
         chunk: list[Task] = []
         counts: dict[Kind, int] = {}
         spent, size = 0.0, 0
-        while self._next < len(self._tasks) and len(chunk) < MOST_RUNS:
-            setting = self._tasks[self._next].setting
+        while line and len(chunk) < MOST_RUNS:
+            setting = line[0][1].setting
             kind = kind_of(setting)
             spent, size = spent + self.pace.seconds(setting), size + bytes_of(setting)
             allowed = limit if self.pace.knows(kind) else min(limit, FIRST_SECONDS)
             full = spent > allowed or size > MOST_BYTES or counts.get(kind, 0) >= self.pace.most(kind)
-            if chunk and (full or kind.source != chunk[0].setting.source):
+            if chunk and full:
                 break
-            chunk.append(self._tasks[self._next])
+            chunk.append(line.popleft()[1])
             counts[kind] = counts.get(kind, 0) + 1
             self._left[setting] -= 1
-            self._next += 1
         return chunk
 
 
-def _in_order(tasks: Iterable[Task]) -> list[Task]:
-    """Put tasks in order: block of seeds, then data source, then kind, then setting."""
-    seen: dict[Setting, int] = {}
-    places: dict[object, int] = {}
-    keyed = []
+Line = deque[tuple[int, Task]]
+"""Tasks of one data source, each with the number of its block of seeds."""
+
+
+def _in_order(tasks: Iterable[Task]) -> dict[str, Line]:
+    """Put tasks in order by data source: block of seeds, then kind, then setting."""
+    groups: dict[Setting, list[Task]] = {}
     for task in tasks:
-        number = seen[task.setting] = seen.get(task.setting, -1) + 1
-        kind = kind_of(task.setting)
-        where = tuple(places.setdefault(part, len(places)) for part in (kind.source, kind, task.setting))
-        keyed.append(((number // SEED_BLOCK, *where, number), task))
-    return [task for _, task in sorted(keyed, key=lambda pair: pair[0])]
+        groups.setdefault(task.setting, []).append(task)
+    kinds: dict[Kind, list[list[Task]]] = {}
+    for setting, group in groups.items():
+        kinds.setdefault(kind_of(setting), []).append(group)
+    lines: dict[str, Line] = {}
+    blocks = range(-(-max(map(len, groups.values()), default=0) // SEED_BLOCK))
+    for block in blocks:
+        for kind, members in kinds.items():
+            line = lines.setdefault(kind.source, deque())
+            for group in members:
+                line.extend((block, task) for task in group[block * SEED_BLOCK : (block + 1) * SEED_BLOCK])
+    return lines

@@ -197,6 +197,7 @@ class _Session:
         self.found: dict[Task, Run] = {}
         self.elsewhere: dict[Task, None] = {}
         self.failed = self.unmade = 0
+        self.works: set[Setting] = set()
         self.queue = Queue((), self.pace)
         self.result = Obtained()
 
@@ -207,6 +208,7 @@ class _Session:
             self._look_up(self.tasks)
             self._work_off([task for task in self.tasks if task not in self.found])
             self._wait_for_others()
+            self._tell(())
         except KeyboardInterrupt:
             self.result.interrupted = True
         return self._finish()
@@ -240,9 +242,9 @@ class _Session:
         """Train tasks chunk by chunk, except for those that others have in work."""
         self.queue = Queue(tasks, self.pace)
         while len(self.queue) and (limit := self._seconds_allowed()) > 0:
-            chunk = mine = self.queue.take(limit)
+            chunk = mine = self._possible(self.queue.take(limit))
             try:
-                if self.store is not None:
+                if self.store is not None and chunk:
                     mine = self.store.claim(chunk)
                     ours = set(mine)
                     self.elsewhere |= dict.fromkeys(task for task in chunk if task not in ours)
@@ -250,6 +252,15 @@ class _Session:
                     self._train(mine)
             finally:
                 self._release([task for task in mine if task not in self.found])
+
+    def _possible(self, chunk: list[Task]) -> list[Task]:
+        """Leave out settings that have failed and never worked."""
+        hopeless = {
+            task.setting for task in chunk if task.setting.key in self.result.missing and task.setting not in self.works
+        }
+        left = [task for task in chunk if task.setting not in hopeless] if hopeless else chunk
+        self.failed += len(chunk) - len(left)
+        return left
 
     def _seconds_allowed(self) -> float:
         """Return how long the next chunk may take; 0 ends the work."""
@@ -307,11 +318,12 @@ class _Session:
 
     def _keep(self, pairs: Sequence[tuple[Task, Run]]) -> None:
         """Save finished runs; a Ctrl-C waits until that is done."""
-        if self.store is not None and pairs:
-            with _no_interrupt():
+        with _no_interrupt():
+            if self.store is not None and pairs:
                 self.store.save(pairs)
-        self.found.update(pairs)
-        self.result.computed += len(pairs)
+            self.found.update(pairs)
+            self.result.computed += len(pairs)
+            self.works.update(task.setting for task, _ in pairs)
         self._tell(pairs)
 
     def _wait_for_others(self) -> None:

@@ -42,6 +42,9 @@ class Task:
     data: str
     numerics: str
 
+    def __hash__(self) -> int:
+        return hash((self.setting.key, self.seed))  # equal tasks have both; the texts are long and the tasks many
+
     @cached_property
     def key(self) -> bytes:
         """The run's key, 16 bytes."""
@@ -93,10 +96,11 @@ def make_tasks(
         If data cannot be read.
     """
     numerics = numerics_of(engine)
-    tasks: dict[tuple[Setting, int], Task] = {}
+    tasks: list[Task] = []
+    seen: dict[Setting, set[int]] = {}
     for setting, seeds in work:
-        for seed in seeds:
-            if (setting, seed) not in tasks:
-                data = _fingerprint(setting.source, data_dir)
-                tasks[setting, seed] = Task(setting, seed, data, numerics)
-    return list(tasks.values())
+        data, known = _fingerprint(setting.source, data_dir), seen.setdefault(setting, set())
+        new = [seed for seed in dict.fromkeys(seeds) if seed not in known]
+        tasks += [Task(setting, seed, data, numerics) for seed in new]
+        known.update(new)
+    return tasks
