@@ -14,6 +14,7 @@ import pytest
 from chainrule.errors import ConfigError
 from chainrule.experiments.store import Rule, Store, parse_rule
 from chainrule.experiments.tasks import make_tasks
+from chainrule.nn._describe import describe_layer
 from tests.store.conftest import Open, Pairs, setting_of, train
 
 RATES, WIDTHS = (0.1, 1.0, 3.0), ((3,), (2, 2))
@@ -47,7 +48,7 @@ def expected(pairs: Pairs, metric: str, rule: Any) -> tuple[int, int, float, flo
     ("axis", "value_of"),
     [
         ("training.learning_rate", lambda run: run.member.config.learning_rate),
-        ("network.hidden", lambda run: [layer.units for layer in run.member.network.layers[:-1]]),
+        ("network.hidden", lambda run: [describe_layer(layer)["units"] for layer in run.member.network.layers[:-1]]),
         ("data.source", lambda run: "xor"),
         ("network.activation", lambda run: "tanh"),
         ("training.stopping", lambda run: ["loss_below(threshold=0.25)"]),
@@ -79,7 +80,7 @@ def test_two_axes_and_a_filter(filled: Store, grid: Pairs) -> None:
             run.converged
             for task, run in grid
             if task.setting.config.learning_rate == group.place[axes[1]]
-            and [layer.units for layer in task.setting.net.layers[:-1]] == group.place[axes[0]]
+            and [describe_layer(layer)["units"] for layer in task.setting.net.layers[:-1]] == group.place[axes[0]]
         )
 
 

@@ -229,13 +229,20 @@ class Connector:
         end = time.monotonic() + self.timeout
         while True:
             try:
-                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and self._may_be_ours(connection):
                     connection.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > end:
                     raise
                 time.sleep(0.02)
+
+    @staticmethod
+    def _may_be_ours(connection: sqlite3.Connection) -> bool:
+        """Return whether the file is a store, or empty: others are left as they are."""
+        if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            return True
+        return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0)
 
 
 def _sqlite_engine(connector: Connector) -> Engine:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from chainrule.errors import StoreError, one_line
 from chainrule.experiments.store.database import SCHEMA_NAME, Database, is_marked, mark
+from chainrule.experiments.store.migrations import MIGRATIONS
 from chainrule.experiments.store.tables import SCHEMA, meta, metadata
 from chainrule.experiments.store.words import Words
-
-MIGRATIONS: dict[int, Callable[[Connection, Words], None]] = {}
-"""By the version that they start from: what turns a store into one of the next version, in a transaction of its own."""
 
 
 def prepare(database: Database, known: Words, create: bool) -> None:
@@ -38,13 +34,22 @@ def prepare(database: Database, known: Words, create: bool) -> None:
             f"the store {database.place.shown} is of schema {version}, this chainrule reads {SCHEMA}: bring it up to "
             "date with 'chainrule store compact'"
         )
+    try:
+        _bring_up_to_date(database, known)
+    except BaseException:
+        known.forget()
+        raise
+
+
+def _bring_up_to_date(database: Database, known: Words) -> None:
+    """Make the tables, or migrate old ones, in one transaction."""
     with database.write() as connection:
         version = _version_in(database, connection)  # another process may have been first
         if version is None:
             _create(database, connection)
             return
         while version < SCHEMA:
-            MIGRATIONS[version](connection, known)
+            MIGRATIONS[version - 1](connection, known)
             version += 1
         connection.execute(update(meta).where(meta.c.name == "schema").values(value=str(SCHEMA)))
 
@@ -66,6 +71,8 @@ def _version_in(database: Database, connection: Connection) -> int | None:
     value = connection.scalar(select(meta.c.value).where(meta.c.name == "schema"))
     if value is None or not str(value).isdecimal():
         raise ValueError(f"schema version {one_line(value)}")
+    if int(value) < 1:
+        raise ValueError(f"schema version {value}")
     return int(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +14,12 @@ from sqlalchemy import Connection, func, select
 
 from chainrule.errors import StoreError
 from chainrule.experiments.store import queries
+from chainrule.experiments.store.checking import CheckReport, check
 from chainrule.experiments.store.columns import Frame
+from chainrule.experiments.store.compacting import CompactReport, compact, size_of
 from chainrule.experiments.store.database import TIMEOUT, Database
+from chainrule.experiments.store.exporting import export
+from chainrule.experiments.store.merging import MergeReport, merge
 from chainrule.experiments.store.owners import LIFETIME, Owner, drop_dead, give_back, take
 from chainrule.experiments.store.place import place_of
 from chainrule.experiments.store.queries import CONVERGED, Group, Rule, SeriesInfo
@@ -263,6 +267,44 @@ class Store:
         with self._read() as connection:
             chosen = queries.places(Frame(connection, self.known), where, having, limit)
             return [row_of(record) for record in Reader(connection, self.known).by_places(chosen, False)]
+
+    # -- the whole store ---------------------------------------------------------------------------
+
+    def check(self, progress: Callable[[int, int], None] | None = None) -> CheckReport:
+        """Return whether every byte is what was written, and what is wrong if not."""
+        self._check_process()
+        return check(self.database, progress)
+
+    def compact(self) -> CompactReport:
+        """Free what dead processes had reserved, put small rows together, and give unused space back."""
+        self._check_process()
+        return compact(self.database)
+
+    def merge(self, other: Store, progress: Callable[[int], None] | None = None) -> MergeReport:
+        """Take over the runs of another store, by key; doing it twice changes nothing.
+
+        Runs that are here with other numbers stay as they are and are reported.
+        """
+        self._check_process()
+        return merge(self.database, self.known, other.database, progress)
+
+    def export(
+        self, path: str | Path, where: Mapping[str, Any] | None = None, having: Sequence[str | Rule] = ()
+    ) -> int:
+        """Write runs as a table, CSV, Parquet or JSON by the ending of `path`; return how many.
+
+        `where` and `having` choose as for `rows`.
+        """
+
+        def choose(connection: Connection) -> list[tuple[int, int]]:
+            return queries.places(Frame(connection, self.known), where, having)
+
+        return export(self._read, self.known, Path(path), choose if where or having else None)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the store takes."""
+        return size_of(self.database)
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -88,6 +88,7 @@ def explain(place: Place, error: BaseException) -> str:
             if message:
                 return message.format(place=place.shown, reason=reason)
             return f"the store {place.shown} refuses: {reason}"
-    if place.url is not None:
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    if place.url is not None and kinds & {"OperationalError", "InterfaceError", "OSError"}:
         return f"no connection to the store {place.shown}, or it was lost ({reason}); {SAVED}: try again"
     return f"the store {place.shown} cannot be used ({reason})"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, insert, select
 
 from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.owners import parts_of
@@ -216,15 +216,3 @@ def stored_digests(connection: Connection, keys: Sequence[bytes]) -> dict[bytes,
         rows = connection.execute(select(runs.c.key, runs.c.digest).where(runs.c.key.in_(part)))
         found |= {bytes(key): bytes(digest) for key, digest in rows}
     return found
-
-
-def without_arrays(connection: Connection, places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return which runs, by series and seed, have no arrays."""
-    have: set[tuple[int, int]] = set()
-    for part in parts_of(places):
-        where = tuple_(arrays.c.series_id, arrays.c.seed).in_(part)
-        have.update(
-            (row.series_id, row.seed)
-            for row in connection.execute(select(arrays.c.series_id, arrays.c.seed).where(where))
-        )
-    return set(places) - have
