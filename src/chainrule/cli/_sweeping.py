@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from chainrule.cli._console import Output, clean, count, table
 from chainrule.cli._durations import duration_text, parse_duration
 from chainrule.cli._interrupts import OneInterrupt
 from chainrule.cli._options import MAX_SEEDS, naming, parse_path, parse_resources
+from chainrule.cli._progress import Bar
 from chainrule.cli._request import check_engine
 from chainrule.cli._saving import check_out
 from chainrule.cli._sweep_live import SweepLive
@@ -22,12 +27,20 @@ from chainrule.experiments.experiment import Experiment
 from chainrule.experiments.samplers import Sampling
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.place import VARIABLE
+from chainrule.experiments.sweep_export import export
 from chainrule.experiments.sweep_result import SweepResult
+from chainrule.experiments.sweep_summary import CellSummary, summarise
+from chainrule.report.sweeps import PlainTable, plain_tables, write_sweep
+from chainrule.report.sweeps.sentences import best_sentence, curse_verdict, importance_sentence, lost_lines, remarks
 from chainrule.resources import Resources
 
 if TYPE_CHECKING:
-    from chainrule.experiments.sweep_summary import SweepSummary
+    from chainrule.experiments.verdicts import Verdict
 
+MOST_ROWS = 40
+"""Cells in the terminal's table; the page has more, the export all."""
+GAP = 3
+"""Characters between two columns of a table."""
 INTERRUPTED = 130
 
 
@@ -42,11 +55,13 @@ def carry_out(request: SweepRequest, output: Output) -> None:
     with _open(request, out) as store, OneInterrupt() as interrupt:
         with SweepLive(output, experiment.recipe) as live:
             result = _run(request, experiment, store, budget, resources, live)
+        answers = _answer(request, result, store, resources, output)
         interrupt.deaf = True
-        report = Report(result, out, export)
-        where = store.redacted
-    # the page comes with chainrule.report.sweeps.build
-    report.tell(output, where)
+        report = Report(result, answers, store.redacted)
+        report.write(out)
+        if export is not None:
+            report.export(export, request)
+    report.tell(output)
     if result.interrupted and not result.out_of_time:
         raise typer.Exit(INTERRUPTED)
 
@@ -104,59 +119,137 @@ def _open(request: SweepRequest, out: Path) -> Store:
         return Store.open(where, create=not request.resume)
 
 
+def _answer(
+    request: SweepRequest, result: SweepResult, store: Store, resources: Resources, output: Output
+) -> list[Verdict]:
+    """Answer the recipe's questions; further runs are trained for it if nothing limits the time."""
+    if not result.recipe.questions:
+        return []
+    from chainrule.experiments.questions import answer_all
+
+    with Bar(output) as bar:
+        try:
+            return answer_all(
+                result,
+                more=request.budget is None and not result.interrupted,
+                store=store,
+                engine=request.engine,
+                resources=resources,
+                data_dir=request.data_dir,
+                progress=lambda text, share: bar.update(share, text),
+            )
+        except KeyboardInterrupt:
+            return answer_all(result, more=False)
+
+
 class Report:
-    """What a sweep leaves behind: files, tables, sentences, answers."""
+    """What a sweep leaves behind: files, tables, sentences, answers.
 
-    def __init__(self, result: SweepResult, out: Path, export: Path | None) -> None:
-        from chainrule.experiments.sweep_summary import summarise
+    Parameters
+    ----------
+    result : SweepResult
+        Of the sweep.
+    answers : sequence of Verdict
+        To the recipe's questions.
+    store : str
+        Where the runs are kept, without secrets.
+    """
 
-        self.result, self.out, self.export = result, out, export
-        self.summary: SweepSummary = summarise(result)
+    def __init__(self, result: SweepResult, answers: Sequence[Verdict], store: str) -> None:
+        self.result, self.answers, self.store = result, answers, store
+        self.summary = summarise(result)
         self.page: Path | None = None
+        self.exported: Path | None = None
 
-    def write(self) -> None:
-        """Write the page and the exported table."""
-        from chainrule.experiments.sweep_export import export
-        from chainrule.report.sweeps import write_sweep
+    def write(self, folder: Path) -> None:
+        """Write the page."""
+        self.page = write_sweep(self.result, folder, self.summary, self.answers)
 
-        self.page = write_sweep(self.result, self.out)
-        if self.export is not None:
-            export(self.result, self.export)
+    def export(self, path: Path, request: SweepRequest) -> None:
+        """Write the table of all runs."""
+        self.exported = export(self.result, path, engine=request.engine, data_dir=request.data_dir)
 
-    def tell(self, output: Output, store: str) -> None:
+    def tell(self, output: Output) -> None:
         """Print what was found."""
-        result = self.result
-        output.json(self._record(store))
-        self._tell_cells(output)
-        if self.page is not None:
-            output.result(f"report: {clean(self.page)}", "bold")
+        result, summary = self.result, self.summary
+        if output.as_json:
+            output.json(self.record())
+        for plain in plain_tables(summary, MOST_ROWS):
+            output.heading(plain.title)
+            output.detail(_fitting(plain, output.out.width))
+            output.detail(clean(plain.note), "dim")
+        output.detail()
+        for sentence in self.sentences():
+            output.result(clean(sentence))
+        for line in (*lost_lines(summary), *remarks(summary)):
+            output.note(line)
+        output.result(f"report: {clean(self.page)}", "bold")
+        if self.exported is not None:
+            output.result(f"table: {clean(self.exported)}", "bold")
         output.detail(
-            f"{count(result.computed, 'run')} trained and {result.reused:,} found in {clean(store)}, "
+            f"{count(result.computed, 'run')} trained and {result.reused:,} found in {clean(self.store)}, "
             f"{duration_text(result.seconds)}"
         )
 
-    def _tell_cells(self, output: Output) -> None:
-        """Print a row per cell."""
-        rows = []
-        for cell in self.result:
-            rate = self.result.success_rate(cell)
-            shown = "-" if rate is None else f"{100 * rate.rate:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
-            rows.append([cell.label, str(len(cell.runs)), shown, cell.missing])
-        output.result(table(["cell", "seeds", "success", ""], rows, "lrrl"))
-        for note in self.result.notes:
-            output.note(note)
+    def sentences(self) -> list[str]:
+        """Return what may be said, a sentence or two each."""
+        curse = curse_verdict(self.summary)
+        told = [best_sentence(self.summary)]
+        told += [curse.sentence] if curse is not None else []
+        told += [importance_sentence(self.summary)] if self.summary.importance else []
+        return told + [one.sentence for one in self.answers]
 
-    def _record(self, store: str) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """Return what is told as plain values."""
-        result = self.result
+        result, summary = self.result, self.summary
+        best = set(summary.choice.members) if summary.choice.decided else set()
         return {
             "command": "sweep",
             "recipe": result.recipe.id,
-            "store": store,
+            "store": self.store,
             "report": self.page,
+            "export": self.exported,
             "trained": result.computed,
             "found": result.reused,
             "seconds": result.seconds,
             "interrupted": result.interrupted,
-            "notes": list(result.notes),
+            "out_of_time": result.out_of_time,
+            "cells": [
+                _cell_record(cell, cell.number in best, one.adaptive)
+                for cell, one in zip(summary.cells, result, strict=True)
+            ],
+            "sentences": self.sentences(),
+            "answers": [one.record() for one in self.answers],
+            "halving": None if result.halving is None else result.halving.record(),
+            "notes": [*lost_lines(summary), *remarks(summary)],
         }
+
+
+def _fitting(plain: PlainTable, width: int) -> Table:
+    """Return a table for the terminal; columns of numbers at its end that do not fit are left to the page."""
+    widths = [max(len(row[k]) for row in (plain.columns, *plain.rows)) for k in range(len(plain.columns))]
+    shown = len(widths)
+    while sum(widths[:shown]) + GAP * shown > width and shown > 1 and plain.numeric[shown - 1]:
+        shown -= 1
+    align = "".join("r" if numeric else "l" for numeric in plain.numeric)
+    rows = [
+        [Text(clean(cell), style="bold" if marked else "") for cell in row[:shown]]
+        for row, marked in zip(plain.rows, plain.marked, strict=True)
+    ]
+    return table(plain.columns[:shown], rows, align)
+
+
+def _cell_record(cell: CellSummary, best: bool, adaptive: bool) -> dict[str, Any]:
+    """Return one cell as plain values."""
+    return {
+        "label": cell.label,
+        "place": dict(cell.place),
+        "n": cell.n,
+        "success": None if cell.success is None else asdict(cell.success),
+        "adaptive": adaptive,
+        "metrics": {key: asdict(metric.last) for key, metric in cell.metrics.items()},
+        "diverged": cell.diverged,
+        "best_set": best,
+        "pruned_after": cell.pruned_after,
+        "missing": cell.missing,
+    }

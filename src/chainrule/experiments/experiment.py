@@ -17,7 +17,7 @@ from chainrule.experiments.halving import Halving, halve
 from chainrule.experiments.obtain import RunKeeper
 from chainrule.experiments.recipe import load_recipe
 from chainrule.experiments.samplers import SAMPLERS, Sampling, sample_cells
-from chainrule.experiments.sweep_result import SweepResult
+from chainrule.experiments.sweep_result import SweepResult, on_shared_seeds
 from chainrule.experiments.sweeper import Sweeper, SweepEvent, SweepMeans
 from chainrule.resources import Resources, resources_from
 from chainrule.spec import require
@@ -156,7 +156,7 @@ class _Sweep:
         if halving is not None:
             halved = halve(sweeper, cells, seeds, halving)
             self.notes += [] if halved.report is None else [halved.report.sentence]
-            return SweepResult(self.recipe, halved.cells, halving=halved.report)
+            return SweepResult(self.recipe, halved.cells, seeds=tuple(seeds), halving=halved.report)
         if adaptive is not None:
             check_adaptive(self.recipe, cells)
         sweeper.watch((cell.setting, cell.label) for cell in cells)
@@ -164,7 +164,7 @@ class _Sweep:
         if adaptive is not None and seeds and whole:
             self.notes.append(add_seeds(sweeper, cells, seeds, adaptive))
         results = [sweeper.result(cell, adaptive=adaptive is not None) for cell in cells]
-        return SweepResult(self.recipe, tuple(results))
+        return SweepResult(self.recipe, tuple(results), seeds=tuple(seeds))
 
     def rescored(self, result: SweepResult, count: int) -> SweepResult:
         """Run the best cells from seeds that played no part in finding them."""
@@ -172,7 +172,8 @@ class _Sweep:
             return result
         from chainrule.experiments.sweep_choice import choose, criterion_of
 
-        choice = choose(result, criterion_of(result))
+        compared = on_shared_seeds(result)
+        choice = choose(compared, criterion_of(compared))
         if choice.winner is None:
             return result
         others = sorted((k for k in choice.members if k != choice.winner), key=lambda k: -choice.p_adjusted.get(k, 0.0))

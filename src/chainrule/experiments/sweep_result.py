@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,9 @@ class SweepResult:
         By the setting's key: runs from seeds that played no part in choosing, for the winner's fair score.
     notes : tuple of str
         What a reader must know, a line each.
+    seeds : tuple of int
+        The seeds that every cell was to have; some of an adaptive sweep have more, and those must not choose: cells
+        are compared on seeds that they share.
     halving : HalvingReport or None
         What successive halving saved, and what it would have cost to be wrong.
     """
@@ -89,6 +92,7 @@ class SweepResult:
     interrupted: bool = False
     fresh: Mapping[str, Runs] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
     halving: HalvingReport | None = None
     out_of_time: bool = False
 
@@ -125,6 +129,15 @@ class SweepResult:
         if not len(held):
             return None
         return anytime_rate(held, level) if cell.adaptive else success_rate(int(held.sum()), len(held), level)
+
+
+def on_shared_seeds(result: SweepResult) -> SweepResult:
+    """Return a sweep without the seeds that only some of its cells were to have."""
+    wanted = set(result.seeds)
+    if not any(one.adaptive for one in result):
+        return result
+    cells = tuple(replace(one, runs=one.runs.where(lambda run: run.seed in wanted)) for one in result)
+    return replace(result, cells=cells)
 
 
 def anytime_rate(held: npt.NDArray[np.bool_], level: float = 0.95) -> RateInterval:
