@@ -58,7 +58,9 @@ def components(rounds: int) -> None:
         title, ["levels", "runs kept", "effects", "first", "second", "third (0)", "remainder", "mean estimates"]
     )
     truth = np.array([1.0, 0.25, 0.0, 1.0])
-    for levels, keep, effects in itertools.product(((4, 4, 4), (8, 8, 8)), (1.0, 0.4), ("normal", "lognormal")):
+    for levels, keep, effects in itertools.product(
+        ((4, 4, 4), (8, 8, 8)), (1.0, 0.4), ("normal", "exponential", "lognormal")
+    ):
         hits, estimates = np.zeros(4, dtype=int), []
         for j in range(rounds):
             found, values = _components(levels, keep, effects, np.random.default_rng([j, levels[0]]))
@@ -80,6 +82,8 @@ def _components(
     def draw(n: int) -> Array:
         if effects == "normal":
             return rng.normal(size=n)
+        if effects == "exponential":
+            return rng.exponential(size=n) - 1.0
         return np.asarray((rng.lognormal(0, 1, n) - math.exp(0.5)) / 2.161)
 
     y = draw(len(rows)) + draw(levels[0])[rows[:, 0]] + 0.5 * draw(levels[1])[rows[:, 1]]

@@ -65,9 +65,10 @@ def order_chance(
     it is paired. For outcomes that are all 0 or 1 the chances are sums of multinomial or binomial terms; else
     `n_studies` studies are drawn.
 
-    The interval covers the seeds that were not seen: percentiles of the same chance over resampled seeds (for 0/1
-    outcomes over a Dirichlet posterior with Jeffreys's prior), widened to what it would be if the study met
-    a seed unlike any seen, whose share is at most 1 - (alpha/2)^(1/n).
+    The interval covers that the seeds at hand are a sample. For 0/1 outcomes it has the percentiles of the chance over
+    the Dirichlet posterior with Jeffreys's prior; else the percentiles over resampled seeds. Resampling never gives
+    a seed unlike those at hand, whose share may be up to 1 - (alpha/2)^(1/n): so no lower end is above, and no upper
+    end below, what a study is certain to show if it meets none of them.
 
     Parameters
     ----------
@@ -98,7 +99,12 @@ def order_chance(
         point, draws = point[::-1], draws[:, ::-1]
     n = min(len(x), len(y))
     shows, tied, other = (float(c) for c in point)
-    interval = _widened(shows, draws[:, 0], n, runs, paired, level)
+    tail = 0.5 - level / 2
+    low, high = (float(end) for end in np.quantile(draws[:, 0], [tail, 1.0 - tail]))
+    if not binary:
+        only_seen = (tail ** (1.0 / n)) ** (runs if paired else 2 * runs)
+        low, high = min(low, only_seen), max(high, 1.0 - only_seen)
+    interval = Interval(min(low, shows), max(high, shows), level)
     return Chance(shows, other, tied, interval, runs, n, paired, binary, statistic)
 
 
@@ -114,14 +120,6 @@ def _samples(a: Values, b: Values, better: Better, statistic: str, paired: bool)
     if statistic == "rate" and not (np.isin(x, (0.0, 1.0)).all() and np.isin(y, (0.0, 1.0)).all()):
         raise DataError("a success rate needs values 0 and 1 only; use the mean or the median for other values")
     return x, y
-
-
-def _widened(shows: float, draws: Chances, n: int, runs: int, paired: bool, level: float) -> Interval:
-    """Return the interval of the chance: percentiles, and what unseen seeds could change."""
-    tail = 0.5 - level / 2
-    low, high = np.quantile(draws, [tail, 1.0 - tail])
-    seen = (tail ** (1.0 / n)) ** (runs if paired else 2 * runs)  # that a study meets only seeds like those at hand
-    return Interval(min(float(low), shows * seen), max(float(high), 1.0 - (1.0 - shows) * seen), level)
 
 
 def _rate_chances(x: Sample, y: Sample, runs: int, paired: bool, seed: int) -> tuple[Chances, Chances]:

@@ -22,9 +22,9 @@ class BestSet:
     best : int
         The cell with the best mean or median, the first of them if several tie.
     members : tuple of int
-        The cells that cannot be told from the best, `best` among them, in the order of the table. The others are
-        shown to be worse than some member; the chance that any cell that is truly (one of) the best is left out is at
-        most 1 - level.
+        The cells that cannot be told from the best, `best` among them, in the order of the table. Each of
+        the others is shown to be worse than another cell; the chance that any cell that is truly (one of) the best is
+        left out is at most 1 - level.
     p_adjusted : tuple of float
         Of every cell, against "it is as good as any", adjusted for all cells and for the choice of the best.
     n, level
