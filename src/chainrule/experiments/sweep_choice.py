@@ -137,22 +137,22 @@ def criterion_values(result: SweepResult, cell: CellResult, criterion: Criterion
     return np.where([run.stop_reason == "diverged" for run in cell.runs], np.nan, values)
 
 
-def shared_table(columns: Mapping[int, Mapping[int, float]]) -> tuple[list[int], tuple[int, ...], Values]:
-    """Return cells, seeds and their values (seeds, cells), leaving out cells with too few of the others' seeds.
+def shared_table(
+    columns: Mapping[int, Mapping[int, float]], keep_all: bool = False
+) -> tuple[list[int], tuple[int, ...], Values]:
+    """Return cells, seeds and their values (seeds, cells), on the seeds that all these cells have.
 
     Cells that lack many seeds (interrupted, added late) would leave few to compare the others on; they are dropped,
-    fewest seeds first, until those that stay share `MIN_PAIRS` seeds or at least half of the most that any has.
+    fewest seeds first, until those that stay share `MIN_PAIRS` seeds and half of the most that any has. With
+    `keep_all` none is: where seeds were added by need, cells with few seeds are the sure ones, good or bad.
     """
-    cells = sorted(columns, key=lambda k: (-len(columns[k]), k))
-    cells = [k for k in cells if columns[k]]
-    while cells:
-        shared = set.intersection(*(set(columns[k]) for k in cells))
-        most = len(columns[cells[0]])
-        if len(shared) >= max(min(MIN_PAIRS, most), 0.5 * most) or len(cells) == 1:
-            break
-        cells.pop()
+    cells = sorted((k for k in columns if columns[k]), key=lambda k: (-len(columns[k]), k))
     if not cells:
         return [], (), np.zeros((0, 0))
+    most = len(columns[cells[0]])
+    wanted = 0.0 if keep_all else max(min(MIN_PAIRS, most), 0.5 * most)
+    while len(shared := set.intersection(*(set(columns[k]) for k in cells))) < wanted and len(cells) > 1:
+        cells.pop()
     seeds = tuple(sorted(shared))
     cells.sort()
     return cells, seeds, np.array([[columns[k][seed] for k in cells] for seed in seeds], dtype=np.float64)
@@ -162,13 +162,15 @@ def choose(result: SweepResult, criterion: Criterion, level: float = 0.95) -> Ch
     """Find the best cell and those that cannot be told from it."""
     open_cells = {k: one for k, one in enumerate(result) if one.pruned_after is None}
     columns = {k: values_by_seed(result, one, criterion) for k, one in open_cells.items()}
-    cells, seeds, table = shared_table(columns)
+    cells, seeds, table = shared_table(columns, any(one.adaptive for one in result))
     with_runs = [k for k, one in enumerate(result) if len(one.runs)]
     left_out = tuple(k for k in with_runs if k not in cells)
     if not cells:
         return Choice(None, left_out=left_out, why="No cell has a finished run.")
     if len(cells) == 1:
         return Choice(cells[0], (cells[0],), {}, seeds, left_out, "There is only one cell to choose from.")
+    if not seeds:
+        return Choice(None, (), {}, seeds, left_out, "No seed is shared by the cells.")
     if not np.isfinite(table).any():
         return Choice(None, (), {}, seeds, left_out, f"No run has a finite {criterion.words}.")
     from chainrule.stats.best_set import best_set
@@ -218,7 +220,7 @@ def importance_table(result: SweepResult, criterion: Criterion) -> tuple[list[in
     as the worst finite one.
     """
     columns = {k: values_by_seed(result, one, criterion) for k, one in enumerate(result)}
-    cells, _, table = shared_table(columns)
+    cells, _, table = shared_table(columns, any(one.adaptive for one in result))
     if criterion.is_success or not table.size:
         return cells, table
     finite = table[np.isfinite(table)]

@@ -165,7 +165,7 @@ class FanPanel(Record):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FanFigure(FigureRecord):
-    """Histories over seeds: median, 50 % and 90 % bands, single runs faint."""
+    """Histories over seeds: median, 50 % and 90 % bands, single runs faint; `unit` is what the runs are counted in."""
 
     panels: tuple[FanPanel, ...]
     x_label: str = "epoch"
@@ -174,6 +174,7 @@ class FanFigure(FigureRecord):
     log_y: bool = False
     share_y: bool = True
     show_runs: bool = True
+    unit: str = "seeds"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -95,13 +95,15 @@ class RateMapFigure(FigureRecord):
 class ParallelAxis(Record):
     """One upright axis: `values` (k,), one a line; NaN where a line has no place on it.
 
-    With `labels` the values are their numbers (0, 1, ...); otherwise they are numbers, `log` on a logarithmic scale.
+    With `labels` the values are their numbers (0, 1, ...); otherwise they are numbers, `log` on a logarithmic scale,
+    or shares from 0 to 100 % with `percent`.
     """
 
     name: str
     values: Array
     labels: tuple[str, ...] = ()
     log: bool = False
+    percent: bool = False
 
     def __post_init__(self) -> None:
         set_array(self, "values", 1)

@@ -6,6 +6,7 @@ measured text, which is several times faster and gives equal pictures equal marg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -110,8 +111,9 @@ def widest(texts: Sequence[str], size: float = TEXT, weight: str = "normal") -> 
 def wrap(text: str, width: float, size: float = TEXT, weight: str = "normal", most: int = 9) -> list[str]:
     """Break text at spaces into lines of at most `width` inches; at most `most` lines, then an ellipsis."""
     lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
+    for word in (piece for whole in text.split() for piece in _pieces(whole, width, size, weight)):
+        between = "" if lines and lines[-1].endswith("(") else " "
+        longer = f"{lines[-1]}{between}{word}" if lines else word
         if lines and text_width(longer, size, weight) <= width:
             lines[-1] = longer
         else:
@@ -119,6 +121,13 @@ def wrap(text: str, width: float, size: float = TEXT, weight: str = "normal", mo
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     return [shorten(line, width, size, weight) for line in lines]
+
+
+def _pieces(word: str, width: float, size: float, weight: str) -> list[str]:
+    """Break a word that is wider than a line after a bracket or comma: ``exponential(decay=0.85)``."""
+    if text_width(word, size, weight) <= width:
+        return [word]
+    return [piece for piece in re.split(r"(?<=[(,])", word) if piece]
 
 
 def shorten(text: str, width: float, size: float = TEXT, weight: str = "normal") -> str:

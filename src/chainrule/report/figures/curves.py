@@ -17,6 +17,7 @@ from chainrule.report.figures._layout import (
     footnote,
     legend,
     legend_height,
+    shorten,
     spread_out,
     widest,
 )
@@ -96,7 +97,8 @@ def draw_fan(record: FanFigure) -> Picture:
         if panel.reported:
             xy = np.array(panel.reported, dtype=float)
             axes.plot(xy[:, 0], xy[:, 1], zorder=6, gid="reported", clip_on=False, **REPORTED)
-        label_axes(axes, record.x_label, record.y_label, panel.title)
+        room = axes.get_position().width * picture.width + 0.35
+        label_axes(axes, record.x_label, record.y_label, shorten(panel.title, room, SMALL, "bold"))
         if direct:
             ends = [(s.name, s.x, drawable(s.bands[2], record.log_y)) for s in panel.series]
             _end_labels(axes, ends, names, told)
@@ -146,7 +148,7 @@ def _told_names(record: FanFigure, names: Sequence[str]) -> dict[str, str]:
 def _fan_note(record: FanFigure) -> str:
     """Say what the bands are and how many seeds stand behind them."""
     counts = sorted({s.n for p in record.panels for s in p.series})
-    seeds = f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    seeds = f"{counts[0]:,} {record.unit}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} {record.unit}"
     return f"median, middle 50 % and 90 % of {seeds}" + (", single runs" if record.show_runs else "")
 
 

@@ -79,8 +79,10 @@ def matrix_frame(
     n_rows, n_columns = shape
     names = [shorten(name, 1.6, SMALL) for name in record.rows]
     left = 0.2 + widest(names, SMALL) + (0.0 if not record.y_label else 0.02)
-    top = 0.32 + (0.2 if record.x_label or record.y_label else 0.0)
     width = WIDTH - left - 0.1
+    every = _stride(record.columns, width / n_columns)
+    staggered = every == 2  # all names fit on two lines
+    top = 0.32 + (0.2 if record.x_label or record.y_label else 0.0) + (0.17 if staggered else 0.0)
     height = min(max(0.3, width / max(n_columns, 1) * 0.6), tallest) if n_rows <= 40 else 6.0 / n_rows
     picture = Picture(record.title, top + height * n_rows + foot)
     axes = picture.panel(left, top, width, height * n_rows)
@@ -88,15 +90,17 @@ def matrix_frame(
     axes.spines[:].set_visible(False)
     axes.set_xlim(0, n_columns)
     axes.set_ylim(n_rows, 0)
-    every = _stride(record.columns, width / n_columns)
-    axes.set_xticks([k + 0.5 for k in range(0, n_columns, every)], list(record.columns)[::every])
+    shown = list(record.columns) if staggered else list(record.columns)[::every]
+    lifted = [name + "\n" if staggered and k % 2 else name for k, name in enumerate(shown)]
+    axes.set_xticks([(k if staggered else k * every) + 0.5 for k in range(len(shown))], lifted)
     axes.xaxis.tick_top()
     row_stride = max(1, -(-n_rows // 40))
     axes.set_yticks([k + 0.5 for k in range(0, n_rows, row_stride)], names[::row_stride])
     if record.x_label:
         picture.write(left + width / 2, 0.08, record.x_label, size=SMALL, color=MUTED, ha="center")
     if record.y_label:
-        picture.write(0.1, top - 0.12, record.y_label, size=SMALL, color=MUTED)
+        beside = text_width(record.y_label, SMALL) < left - 0.1 and not staggered
+        picture.write(0.1, top - 0.12 if beside else 0.08, record.y_label, size=SMALL, color=MUTED)
     return picture, axes, width / n_columns, height
 
 

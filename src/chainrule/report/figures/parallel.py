@@ -15,7 +15,7 @@ from chainrule.report.figures._style import INK, LINE, MUTED, PAPER, SERIES, SMA
 from chainrule.report.numbers import number
 from chainrule.report.records import ParallelAxis, ParallelFigure
 
-HEIGHT = 2.6
+HEIGHT = 3.1
 MOST_TICKS = 12
 """Labels along one axis."""
 
@@ -23,7 +23,7 @@ MOST_TICKS = 12
 def draw_parallel(record: ParallelFigure) -> Picture:
     """Draw the lines, worst first, so that good ones lie on top; marked ones in a second colour, with points."""
     strong: dict[str, Any] = {"color": SERIES[0], "linewidth": 2.0}
-    weak: dict[str, Any] = {"color": SERIES[0], "linewidth": 0.7, "alpha": 0.25}
+    weak: dict[str, Any] = {"color": SERIES[0], "linewidth": 0.8, "alpha": 0.3}
     entries: list[tuple[str, dict[str, Any]]] = [
         (f"best {record.merit_label}", strong),
         (f"worst {record.merit_label}", weak),
@@ -78,7 +78,7 @@ def _span(axis: ParallelAxis) -> tuple[float, float]:
     values = axis.values[np.isfinite(axis.values)]
     if axis.labels:
         return -0.5, len(axis.labels) - 0.5
-    if values.size == 0:
+    if values.size == 0 or axis.percent:
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
     if axis.log and low > 0:
@@ -114,8 +114,8 @@ def _lines(picture: Picture, axes: Axes, record: ParallelFigure, heights: Array)
             share = float(merit[k])
             style = {
                 "color": SERIES[0],
-                "linewidth": 0.6 + 1.4 * share**2,
-                "alpha": 0.16 + 0.64 * share**2,
+                "linewidth": 0.7 + 1.3 * share**2,
+                "alpha": 0.22 + 0.6 * share**2,
                 "zorder": 2,
             }
         drawn = axes.plot(x, heights[k], gid="line", clip_on=False, solid_joinstyle="round", **style)[0]
@@ -128,6 +128,8 @@ def ticks(axis: ParallelAxis) -> list[tuple[float, str]]:
     if axis.labels:
         every = -(-len(axis.labels) // MOST_TICKS)
         return [(float(k), text) for k, text in enumerate(axis.labels) if k % every == 0]
+    if axis.percent:
+        return [(share, f"{100 * share:.0f} %") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     values = np.unique(axis.values[np.isfinite(axis.values)])
     if values.size <= 6:
         return [(float(v), number(float(v))) for v in values]

@@ -9,6 +9,7 @@ from chainrule.experiments.sweep_choice import is_loss
 from chainrule.experiments.sweep_summary import CellSummary, GroupSummary, SweepSummary
 from chainrule.experiments.words import axis_word
 from chainrule.report.records import EstimateRow, EstimatesFigure, ParallelAxis, ParallelFigure
+from chainrule.report.sweeps.choice import score_row
 from chainrule.report.sweeps.levels import MOST_LEVELS, is_log, levels_of, numbers_of
 from chainrule.report.sweeps.words import count, level_text, level_word, middle_text, percent, place_words, share_text
 
@@ -83,11 +84,10 @@ def groups_figure(summary: SweepSummary) -> EstimatesFigure | None:
 def _group_row(axis: str, group: GroupSummary, by_success: bool) -> EstimateRow:
     """Draw one value of one axis."""
     name, block = level_word(group.value), axis_word(axis)
-    if by_success or group.merit is None:
-        low, high, told = group.success.low, group.success.high, f"{percent(group.rate)} %"
-        return EstimateRow(name=name, value=group.rate, low=low, high=high, told=told, group=block)
-    one, told = group.merit, middle_text(group.merit).split(" (")[0]
-    return EstimateRow(name=name, value=one.median, low=one.low, high=one.high, told=told, group=block)
+    if not by_success and group.merit is not None:
+        return score_row(name, group.merit, False, block)
+    low, high, told = group.success.low, group.success.high, f"{percent(group.rate)} %"
+    return EstimateRow(name=name, value=group.rate, low=low, high=high, told=told, group=block)
 
 
 def _all_positive(values: list[float]) -> bool:
@@ -160,7 +160,7 @@ def _merit_axis(summary: SweepSummary, cells: list[CellSummary]) -> ParallelAxis
     """Return the last axis: what cells are compared by."""
     if summary.criterion.is_success:
         rates = np.array([cell.success.rate if cell.success else np.nan for cell in cells])
-        return ParallelAxis(name="success", values=rates)
+        return ParallelAxis(name="success", values=rates, percent=True)
     medians = np.array([cell.merit.median if cell.merit else np.nan for cell in cells])
     finite = medians[np.isfinite(medians)]
     log = bool(finite.size) and float(finite.min()) > 0 and float(finite.max()) > 10 * float(finite.min())

@@ -6,7 +6,7 @@ import datetime
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from chainrule.experiments.sweep_result import SweepResult
 from chainrule.experiments.sweep_summary import SweepSummary, summarise
@@ -25,10 +25,15 @@ from chainrule.report.sweeps.sentences import (
 )
 from chainrule.report.sweeps.settings import setting_record
 from chainrule.report.sweeps.tables import MOST_CELLS, cell_table, group_table, metric_record, table_record
+from chainrule.report.verdict_figure import verdict_figure, verdict_record
+from chainrule.stats import MIN_PAIRS
+
+if TYPE_CHECKING:
+    from chainrule.experiments.verdicts import Verdict
 
 
 def sweep_report(
-    result: SweepResult, summary: SweepSummary | None = None, verdicts: Sequence[Any] = ()
+    result: SweepResult, summary: SweepSummary | None = None, verdicts: Sequence[Verdict] = ()
 ) -> ReportRecord:
     """Build the report of a sweep.
 
@@ -38,8 +43,8 @@ def sweep_report(
         Finished or interrupted, of any size; what is drawn is limited, and the page says so.
     summary : SweepSummary, optional
         Of that result; made here if it is not given.
-    verdicts : sequence
-        Answers to the recipe's questions, see `verdict_record`.
+    verdicts : sequence of Verdict
+        Answers to the recipe's questions.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def write_sweep(
     result: SweepResult,
     folder: str | os.PathLike[str],
     summary: SweepSummary | None = None,
-    verdicts: Sequence[Any] = (),
+    verdicts: Sequence[Verdict] = (),
 ) -> Path:
     """Write the report of a sweep into a folder and return the path of its page.
 
@@ -78,39 +83,19 @@ def write_sweep(
     return write_report(sweep_report(result, summary, verdicts), folder)
 
 
-def verdict_record(verdict: Any) -> VerdictRecord:
-    """Return a verdict for the page.
-
-    Anything with a ``sentence`` will do; ``n_seeds`` (or ``n``), ``interval``, ``kind`` or ``decision``, and the record
-    of `record()` are used where they are there.
-    """
-    if isinstance(verdict, VerdictRecord):
-        return verdict
-    interval = getattr(verdict, "interval", None)
-    ends = None if interval is None else (float(interval.low), float(interval.high), float(interval.level))
-    decision = str(getattr(verdict, "decision", ""))
-    seeds = getattr(verdict, "n_seeds", getattr(verdict, "n", None))
-    record = getattr(verdict, "record", None)
-    return VerdictRecord(
-        sentence=str(verdict.sentence),
-        n_seeds=None if seeds is None else int(seeds),
-        interval=ends,
-        kind="question" if decision in ("undecided", "no verdict", "") else "finding",
-        evidence=record() if callable(record) else {},
-        interval_of=str(getattr(verdict, "interval_of", "")),
-    )
-
-
-def _answer(summary: SweepSummary, verdicts: Sequence[Any]) -> SectionRecord:
+def _answer(summary: SweepSummary, verdicts: Sequence[Verdict]) -> SectionRecord:
     """The answer first: the best set, the winner's two scores, the recipe's questions."""
     items: list[Item] = []
-    figures = [best_figure(summary), parallel_figure(summary), winner_figure(summary)]
-    items += [figure for figure in figures if figure is not None]
+    pictures = [best_figure(summary), parallel_figure(summary), winner_figure(summary)]
+    items += [picture for picture in pictures if picture is not None]
     if len(summary.cells) > 1:
         items.append(best_set_verdict(summary))
     curse = curse_verdict(summary)
     items += [curse] if curse is not None else []
-    items += [verdict_record(one) for one in verdicts]
+    for number, verdict in enumerate(verdicts, start=1):
+        figure = verdict_figure(verdict, f"question-{number}")
+        items += [figure] if figure is not None else []
+        items.append(verdict_record(verdict))
     told = remarks(summary)
     if told:
         items.append(TextRecord(title="What to know", paragraphs=(), points=tuple(told)))
@@ -137,8 +122,10 @@ def _axes(summary: SweepSummary) -> SectionRecord | None:
     figures = [importance_figure(summary), groups_figure(summary)]
     items: list[Item] = [figure for figure in figures if figure is not None]
     if summary.importance:
-        items.append(VerdictRecord(sentence=importance_sentence(summary), n_seeds=len(summary.choice.seeds) or None))
-    items.append(table_record("groups-table", group_table(summary)))
+        n = len(summary.choice.seeds)
+        kind = "finding" if n >= MIN_PAIRS else "question"
+        items.append(VerdictRecord(sentence=importance_sentence(summary), n_seeds=n, kind=kind))
+    items.append(table_record("groups-table", group_table(summary), open_rows=12))
     return SectionRecord(id="axes", title="Which axis matters", items=tuple(items))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+from chainrule.experiments.sweep_choice import winner_score
 from chainrule.experiments.sweep_metrics import Middle
 from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
 from chainrule.experiments.words import axis_word
@@ -22,6 +24,8 @@ def best_figure(summary: SweepSummary) -> EstimatesFigure | None:
     if not cells:
         return None
     drawn = cells[:MOST_ROWS]
+    if len(summary.axes) == 1 and len(cells) <= MOST_ROWS:
+        drawn = sorted(cells, key=lambda cell: cell.number)  # one axis is read along it
     members = set(summary.choice.members) if summary.choice.decided else set()
     rows = tuple(_row(cell, summary, cell.number in members) for cell in drawn)
     names = ", ".join(axis_word(axis) for axis in summary.axes)
@@ -39,7 +43,7 @@ def best_figure(summary: SweepSummary) -> EstimatesFigure | None:
         rows=rows,
         value_label=what.lower(),
         marked_label="cannot be told from the best" if len(cells) > 1 else "",
-        plain_label="shown to be worse" if members and len(cells) > 1 else "",
+        plain_label=_plain_label(summary) if members and len(cells) > 1 else "",
         percent=by_success,
         log=not by_success and _all_positive(rows),
         caption=(f"Rows: {names}. " if names else "") + f"{level_text(summary.level)} intervals of single cells.{more}"
@@ -47,24 +51,29 @@ def best_figure(summary: SweepSummary) -> EstimatesFigure | None:
     )  # fmt: skip
 
 
+def _plain_label(summary: SweepSummary) -> str:
+    """Say what it means that a cell is not marked."""
+    return "worse, or not compared" if summary.choice.left_out else "shown to be worse"
+
+
 def _row(cell: CellSummary, summary: SweepSummary, marked: bool) -> EstimateRow:
     """Draw one cell."""
     name = place_values(cell.place, summary.axes)
     if cell.pruned_after is not None:
         name += " (given up)"
-    if cell.merit is not None:
-        one = cell.merit
-        return EstimateRow(name=name, value=one.median, low=_end(one.low), high=_end(one.high),
-                           told=middle_text(one).split(" (")[0], marked=marked)  # fmt: skip
-    assert cell.success is not None, "only cells with runs are drawn"
-    rate = cell.success
-    return EstimateRow(name=name, value=rate.rate, low=rate.low, high=rate.high,
-                       told=f"{rate.successes:,} of {rate.n:,}", marked=marked)  # fmt: skip
+    score = cell.merit or cell.success
+    assert score is not None, "only cells with runs are drawn"
+    return score_row(name, score, marked)
 
 
-def _end(value: float) -> float:
-    """An end that is not known is none."""
-    return value if math.isfinite(value) else math.nan
+def score_row(name: str, score: RateInterval | Middle, marked: bool, group: str = "") -> EstimateRow:
+    """Draw one score: a success rate, or a median whose interval may reach to infinity or not be known."""
+    if isinstance(score, RateInterval):
+        told, value, low, high = f"{score.successes:,} of {score.n:,}", score.rate, score.low, score.high
+    else:
+        told, value = middle_text(score).split(" (")[0], score.median
+        low, high = (score.low, score.high) if score.bounded else (math.nan, math.nan)
+    return EstimateRow(name=name, value=value, low=low, high=high, told=told, marked=marked, group=group)
 
 
 def _all_positive(rows: tuple[EstimateRow, ...]) -> bool:
@@ -73,31 +82,33 @@ def _all_positive(rows: tuple[EstimateRow, ...]) -> bool:
 
 
 def winner_figure(summary: SweepSummary) -> EstimatesFigure | None:
-    """Return the winner on the seeds that chose it and on fresh ones; None unless it was scored again."""
-    winner, scores = winner_of(summary), summary.winner
-    if winner is None or scores is None or scores.fresh is None:
+    """Return the best cells on the seeds that chose them and on fresh ones; None if none was scored again."""
+    winner = winner_of(summary)
+    scores = {k: winner_score(summary.result, replace(summary.choice, winner=k), summary.criterion, summary.level)
+              for k in _rescored(summary)}  # fmt: skip
+    rows: list[EstimateRow] = []
+    for k, one in scores.items():
+        if one is None or one.fresh is None:
+            continue
+        group = place_words(summary.cells[k].place, summary.axes)
+        rows.append(score_row("seeds that chose it", one.choosing, False, group))
+        rows.append(score_row("fresh seeds", one.fresh, True, group))
+    if winner is None or not rows:
         return None
-    rows = (
-        _score_row("seeds that chose it", scores.choosing, False),
-        _score_row("fresh seeds", scores.fresh, True),
-    )
     by_success = summary.criterion.is_success
     return EstimatesFigure(
         id="winner",
-        title="The best cell, scored again",
-        rows=rows,
+        title="The best, scored again on fresh seeds",
+        rows=tuple(rows),
         value_label="success rate" if by_success else f"median {summary.criterion.words}",
         percent=by_success,
-        log=not by_success and _all_positive(rows),
-        caption=f"{place_words(winner.place, summary.axes)}. It was the best of {len(summary.cells):,} on the seeds "
-        "that chose it, partly by luck; fresh seeds had no part in that.",
+        log=not by_success and _all_positive(tuple(rows)),
+        caption=f"The best of {len(summary.cells):,} cells is so partly by luck, on the seeds that chose it. Fresh "
+        f"seeds had no part in that. {level_text(summary.level)} intervals.",
     )
 
 
-def _score_row(name: str, score: RateInterval | Middle, marked: bool) -> EstimateRow:
-    """Draw one score."""
-    if isinstance(score, RateInterval):
-        told = f"{score.successes:,} of {score.n:,}"
-        return EstimateRow(name=name, value=score.rate, low=score.low, high=score.high, told=told, marked=marked)
-    told, low, high = middle_text(score).split(" (")[0], _end(score.low), _end(score.high)
-    return EstimateRow(name=name, value=score.median, low=low, high=high, told=told, marked=marked)
+def _rescored(summary: SweepSummary) -> list[int]:
+    """Return the cells that have fresh runs, the best first."""
+    cells = summary.result.cells
+    return [one.number for one in summary.ranked() if cells[one.number].cell.setting.key in summary.result.fresh]

@@ -19,6 +19,9 @@ from chainrule.runs import Run, Runs
 MOST_SERIES, MOST_PANELS = 4, 6
 """More series cannot be told apart; more panels are not looked at."""
 
+LONG_TITLE = 22
+"""Letters that fit above a panel."""
+
 MOST_RUNS = 1_000
 """Runs behind one fan, an even selection of all."""
 
@@ -29,6 +32,11 @@ class _Plan:
 
     panels: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...]
     caption: str
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a series holds runs of several cells."""
+        return any(len(cells) > 1 for _, series in self.panels for _, cells in series)
 
 
 def fan_series(name: str, runs: Runs, key: str) -> FanSeries:
@@ -76,6 +84,7 @@ def _fan(summary: SweepSummary, plan: _Plan, key: str) -> FanFigure | None:
         log_x=last >= 100,
         log_y=better_of(key) == "lower" and _positive(panels),
         show_runs=False,
+        unit="runs" if plan.pooled else "seeds",
         caption=plan.caption,
     )
 
@@ -106,15 +115,14 @@ def _has_row(run: Run, key: str) -> bool:
 def _plan(summary: SweepSummary) -> _Plan:
     """Decide what is drawn: single cells if they are few, else the two most important axes."""
     cells = [cell for cell in summary.cells if cell.n]
-    bands = "Median, middle 50 % and 90 % of the runs."
     if len(cells) <= MOST_SERIES or not summary.axes:
         lines: list[tuple[str, tuple[int, ...]]] = []
         lines += [(place_values(cell.place, summary.axes), (cell.number,)) for cell in cells[:MOST_SERIES]]
-        return _Plan((("", tuple(lines)),) if lines else (), bands)
+        return _Plan((("", tuple(lines)),) if lines else (), "")
     order = summary.by_importance()
     across = levels_of(summary, order[0])
     if len(order) == 1:
-        return _one_axis(summary, across, bands)
+        return _one_axis(summary, across)
     within = levels_of(summary, order[1])
     best = summary.choice.winner
     panels = []
@@ -125,22 +133,30 @@ def _plan(summary: SweepSummary) -> _Plan:
             for value in _chosen(within, MOST_SERIES, best)
         )
         kept = tuple((name, members) for name, members in series if members)
-        panels.append((f"{across.name} {across.labels[place]}", kept))
-    caption = f"{bands} A panel for each {across.name}, a line for each {within.name}." + _left_out(across, within)
+        panels.append((_title(across, place), kept))
+    caption = f"A panel for each value of {across.name}, a line for each value of {within.name}." + _left_out(
+        across, within
+    )
     rest = [axis_word(axis) for axis in order[2:]]
     caption += f" Runs of all values of {listed(rest)} are put together." if rest else ""
     return _Plan(tuple(panels), caption)
 
 
-def _one_axis(summary: SweepSummary, axis: Levels, bands: str) -> _Plan:
+def _one_axis(summary: SweepSummary, axis: Levels) -> _Plan:
     """Draw one axis: a line each if they are few, else a panel each."""
     chosen = _chosen(axis, MOST_PANELS, summary.choice.winner)
     groups = [(axis.labels[v], tuple(k for k, code in enumerate(axis.codes) if code == v)) for v in chosen]
     left = f" {len(chosen)} of {len(axis.labels)} values are drawn." if len(chosen) < len(axis.labels) else ""
     if len(groups) <= MOST_SERIES:
-        return _Plan((("", tuple(groups)),), f"{bands} A line for each {axis.name}.{left}")
-    panels = tuple((f"{axis.name} {name}", (("", members),)) for name, members in groups)
-    return _Plan(panels, f"{bands} A panel for each {axis.name}.{left}")
+        return _Plan((("", tuple(groups)),), f"A line for each value of {axis.name}.{left}")
+    panels = tuple((_title(axis, place), (group,)) for place, group in zip(chosen, groups, strict=True))
+    return _Plan(panels, f"A panel for each value of {axis.name}.{left}")
+
+
+def _title(axis: Levels, place: int) -> str:
+    """Name a panel: the value, after the axis's name where both fit."""
+    title = f"{axis.name} {axis.labels[place]}"
+    return title if len(title) <= LONG_TITLE else axis.labels[place]
 
 
 def _chosen(axis: Levels, most: int, winner: int | None) -> list[int]:

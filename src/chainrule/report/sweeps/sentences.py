@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from chainrule.experiments.sweep_metrics import Middle
 from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
 from chainrule.experiments.words import axis_word, metric_word
 from chainrule.report.records import VerdictRecord
 from chainrule.report.sweeps.words import count, level_text, listed, percent, place_words, score_text
-from chainrule.stats import RateInterval
+from chainrule.stats import MIN_PAIRS, RateInterval
+
+if TYPE_CHECKING:
+    from chainrule.stats.importance import Importance
 
 
 def asked(summary: SweepSummary) -> str:
     """Say what was run: ``3 optimizers × 5 learning rates: 15 cells, 20 seeds each, 300 runs.``"""
     axes = " × ".join(f"{axis_word(axis)} ({len(values)})" for axis, values in summary.axes.items())
-    source = summary.result.recipe.data.source if summary.result.recipe.data else ""
+    sources = list(dict.fromkeys(one.cell.setting.source for one in summary.result))
+    source = f"`{sources[0]}`" if len(sources) == 1 else f"{len(sources)} data sources"
     what = f"{axes}: {count(len(summary.cells), 'cell')}" if axes else count(len(summary.cells), "cell")
-    told = f"{what} on `{source}`, {_seeds_each(summary)}, {count(summary.runs, 'run')} in all."
+    told = f"{what} on {source}, {_seeds_each(summary)}, {count(summary.runs, 'run')} in all."
     rule = success_rule(summary)
     return _capital(f"{told} Success: {rule}." if rule else told)
 
@@ -121,6 +126,7 @@ def curse_verdict(summary: SweepSummary) -> VerdictRecord | None:
         sentence=f"{name} on seeds that played no part in choosing it: {score_text(fresh, noun)}. On those that chose "
         f"it: {score_text(scores.choosing, noun)}. The first is its fair score.",
         n_seeds=fresh.n,
+        kind="finding" if fresh.n >= MIN_PAIRS else "question",
         interval=None if _unbounded(fresh) else (fresh.low, fresh.high, fresh.level),
         interval_of="the fair score",
     )
@@ -132,9 +138,16 @@ def importance_sentence(summary: SweepSummary) -> str:
     for axis in summary.by_importance():
         one = summary.importance.get(axis)
         if one is not None:
-            span = f"{percent(one.total_low)} to {percent(one.total_high)} %"
-            told.append(f"{axis_word(axis)} in {percent(one.total)} % ({span}; by itself {percent(one.share)} %)")
-    return f"Of the variance between cells in {summary.criterion.words}, each axis has a part: {', '.join(told)}."
+            told.append(f"{axis_word(axis)} {_part(one)}")
+    return f"Each axis has a part in the variance between cells in {summary.criterion.words}: {'; '.join(told)}."
+
+
+def _part(one: Importance) -> str:
+    """Write an importance; where an axis follows from others, only what goes with it by itself means anything."""
+    alone = f"{percent(one.share)} % by itself ({percent(one.low)} to {percent(one.high)} %)"
+    if one.why:
+        return alone
+    return f"{percent(one.total)} % ({percent(one.total_low)} to {percent(one.total_high)} %), {alone}"
 
 
 def lost_lines(summary: SweepSummary) -> list[str]:
@@ -177,4 +190,6 @@ def remarks(summary: SweepSummary) -> list[str]:
     short = [k for k in summary.choice.left_out if cells[k].pruned_after is None]
     if short:
         told.append(f"{count(len(short), 'cell')} had too few of the others' seeds to be compared with them.")
-    return [*told, *summary.result.notes]
+    halving = summary.result.halving
+    told += [] if halving is None else [_capital(halving.sentence)]
+    return [*told, *(_capital(note.rstrip(".")) + "." for note in summary.result.notes)]

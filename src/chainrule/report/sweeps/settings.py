@@ -21,8 +21,9 @@ def setting_record(summary: SweepSummary) -> TextRecord:
     points = [f"Recipe: *{recipe.title}* (`{recipe.id}`)"]
     if recipe.data is not None:
         points.append(f"Data: `{recipe.data.source}`")
-    points += [f"Network: {settings_words(recipe.network)}"] if recipe.network else []
-    points += [f"Training: {settings_words(recipe.training)}"] if recipe.training else []
+    points += _fixed(summary, "Network", "network", recipe.network)
+    points += _fixed(summary, "Training", "training", recipe.training)
+    points += _cut_short(summary)
     for axis, values in summary.axes.items():
         points.append(f"Varied: {axis_word(axis)} in {listed([f'`{level_word(v)}`' for v in values], MOST_VALUES)}")
     if summary.constant:
@@ -31,6 +32,20 @@ def setting_record(summary: SweepSummary) -> TextRecord:
     points.append(_came_about(summary))
     about = " ".join(recipe.about.split())
     return TextRecord(paragraphs=(about,) if about else (), points=tuple(points))
+
+
+def _fixed(summary: SweepSummary, name: str, table: str, settings: Mapping[str, Any]) -> list[str]:
+    """Say the settings of one table that no axis replaces."""
+    axes = {*summary.axes, *summary.constant}
+    kept = {key: value for key, value in settings.items() if f"{table}.{key}" not in axes}
+    return [f"{name}: {settings_words(kept)}"] if kept else []
+
+
+def _cut_short(summary: SweepSummary) -> list[str]:
+    """Say that a quick run trained for fewer epochs than the recipe says."""
+    cut = {(one.cell.setting.config.epochs, one.cell.full_epochs) for one in summary.result}
+    told = sorted(f"{epochs:,} of {full:,} epochs" for epochs, full in cut if epochs < full)
+    return [f"Quick run: trained for {listed(told)}"] if told else []
 
 
 def settings_words(settings: Mapping[str, Any]) -> str:

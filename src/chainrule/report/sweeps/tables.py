@@ -16,8 +16,6 @@ MOST_CELLS = 500
 MOST_DETAILED = 100
 """Cells in the table of every metric."""
 
-BEST, NOT_BEST, GIVEN_UP = "best set", "", "given up"
-
 
 @dataclass(frozen=True)
 class PlainTable:
@@ -152,8 +150,11 @@ def _group_row(axis: str, group: GroupSummary, by_success: bool) -> tuple[str, .
     return axis_word(axis), level_word(group.value), f"{group.cells:,}", f"{group.n:,}", score
 
 
-def table_record(ident: str, plain: PlainTable, marked_word: str = "", caption: str = "") -> TableRecord:
-    """Return a plain table for the page; with `marked_word`, a last column names the rows that stand out."""
+def table_record(ident: str, plain: PlainTable, marked_word: str = "", open_rows: int = 60) -> TableRecord:
+    """Return a plain table for the page, folded if it is long.
+
+    With `marked_word`, a last column names the rows that stand out.
+    """
     with_marks = bool(marked_word) and any(plain.marked)
     rows: list[tuple[Cell, ...]] = []
     for row, marked in zip(plain.rows, plain.marked, strict=True):
@@ -166,8 +167,8 @@ def table_record(ident: str, plain: PlainTable, marked_word: str = "", caption: 
         columns=plain.columns + (("",) if with_marks else ()),
         rows=tuple(rows),
         align=align,
-        caption=" ".join(part for part in (plain.note, caption) if part),
-        collapsed=len(rows) > 60,
+        caption=plain.note,
+        collapsed=len(rows) > open_rows,
     )
 
 
