@@ -33,7 +33,7 @@ count = 5
 quick = 2
 {more}
 """
-SUCCESS = 'success = "accuracy >= 0.75"'
+SUCCESS = '[success]\nmetric = "accuracy"\nat_least = 0.75'
 
 Make = Callable[..., Experiment]
 

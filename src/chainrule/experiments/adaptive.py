@@ -11,19 +11,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from chainrule.errors import ConfigError
 from chainrule.experiments.grid import Cell
 from chainrule.experiments.scores import SUCCESS, quantity_of
+from chainrule.experiments.sweep_result import anytime_rate
 from chainrule.experiments.sweeper import Sweeper
 from chainrule.spec import require
-
-if TYPE_CHECKING:
-    from chainrule.stats import Interval
-    from chainrule.stats.sequential import MeanSequence
 
 HALF = 0.5
 MOST_BATCH = 20
@@ -84,11 +79,9 @@ def add_seeds(sweeper: Sweeper, cells: Sequence[Cell], seeds: Sequence[int], pla
     str
         What was done, as a sentence.
     """
-    from chainrule.stats.sequential import MeanSequence
-
     first, most = len(seeds), plan.most or 10 * len(seeds)
     batch = plan.batch or min(first, MOST_BATCH)
-    states = {cell: _State(cell, sweeper, seeds, MeanSequence(0.0, 1.0, plan.level)) for cell in cells}
+    states = {cell: _State(cell, sweeper, seeds, plan.level) for cell in cells}
     pairs = list(neighbours(cells))
     while not sweeper.stopped:
         waiting = {cell for cell, state in states.items() if state.open and not state.failed and state.n < most}
@@ -106,11 +99,9 @@ def add_seeds(sweeper: Sweeper, cells: Sequence[Cell], seeds: Sequence[int], pla
 class _State:
     """One cell, and what its runs say so far."""
 
-    def __init__(self, cell: Cell, sweeper: Sweeper, seeds: Sequence[int], sequence: MeanSequence) -> None:
-        self.cell, self.sweeper, self.sequence = cell, sweeper, sequence
+    def __init__(self, cell: Cell, sweeper: Sweeper, seeds: Sequence[int], level: float) -> None:
+        self.cell, self.sweeper, self.level = cell, sweeper, level
         self.seeds = list(seeds)
-        self.failed = False
-        self.interval: Interval = sequence.interval
         self.look()
 
     def next_seeds(self, count: int) -> list[int]:
@@ -121,23 +112,20 @@ class _State:
         return added
 
     def look(self) -> None:
-        """Take the results of the seeds that have not been looked at."""
+        """Look at the results."""
         runs = self.sweeper.runs(self.cell.setting, self.seeds)
-        self.failed = len(runs) < len(self.seeds)
-        held = self.sweeper.successes(runs)
-        self.interval = self.sequence.update(held[self.sequence.n :].astype(np.float64))
-        self.rate = float(held.mean()) if len(held) else HALF
-        self.n = len(self.seeds)
+        self.n, self.failed = len(self.seeds), len(runs) < len(self.seeds)
+        self.shown = anytime_rate(self.sweeper.successes(runs), self.level)
 
     @property
     def open(self) -> bool:
         """Whether the interval contains one half."""
-        return self.interval.low <= HALF <= self.interval.high
+        return self.shown.low <= HALF <= self.shown.high
 
 
 def _opposite(states: dict[Cell, _State], pair: tuple[Cell, Cell]) -> bool:
     """Return whether two cells lie on different sides of one half, as far as can be seen."""
-    a, b = (states[cell].rate - HALF for cell in pair)
+    a, b = (states[cell].shown.rate - HALF for cell in pair)
     return a * b <= 0 and not a == b == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,8 +141,18 @@ def on_shared_seeds(result: SweepResult) -> SweepResult:
 
 
 def anytime_rate(held: npt.NDArray[np.bool_], level: float = 0.95) -> RateInterval:
-    """Return the success rate of runs in the order of their seeds, with an interval that peeking does not spoil."""
+    """Return the success rate of runs in the order of their seeds, with an interval that peeking does not spoil.
+
+    Without runs it is the whole range from 0 to 1, around one half.
+    """
+    low, high = _anytime_ends(np.asarray(held, dtype=np.bool_).tobytes(), level)
+    return RateInterval(int(held.sum()), len(held), float(held.mean()) if len(held) else 0.5, low, high, level)
+
+
+@lru_cache(maxsize=65_536)
+def _anytime_ends(held: bytes, level: float) -> tuple[float, float]:
+    """Cells share results (all seeds fail, or none does), and each is looked at several times."""
     from chainrule.stats.sequential import MeanSequence
 
-    interval = MeanSequence(0.0, 1.0, level).update(held.astype(np.float64))
-    return RateInterval(int(held.sum()), len(held), float(held.mean()), interval.low, interval.high, level)
+    interval = MeanSequence(0.0, 1.0, level).update(np.frombuffer(held, dtype=np.bool_).astype(np.float64))
+    return interval.low, interval.high
