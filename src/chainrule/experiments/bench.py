@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ConfigError
+from chainrule.experiments.chunks import Pace
 from chainrule.experiments.measures import Measure, Values
 from chainrule.experiments.obtain import Obtained, RunKeeper, obtain
 from chainrule.experiments.quantities import check_quantity, parse_quantity
 from chainrule.experiments.recipe import known_keys
 from chainrule.experiments.sides import Candidate, take_seeds
 from chainrule.resources import Resources
+from chainrule.runs import Runs
 
 Hear = Callable[[str, float], None]
 """Is told what is being done and which share of it is done."""
@@ -53,7 +55,7 @@ class Bench:
     hear: Hear | None = None
     computed: int = 0
     reused: int = 0
-    seconds: float = 0.0
+    pace: Pace = field(default_factory=Pace, repr=False)
     _known: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict, repr=False)
 
     def values(self, candidates: Sequence[Candidate], seeds: Sequence[int], measures: Sequence[Measure]) -> Table:
@@ -77,6 +79,10 @@ class Bench:
             for place, candidate in enumerate(candidates)
             for measure in measures
         }
+
+    def learn(self, candidate: Candidate, runs: Runs, measures: Sequence[Measure]) -> None:
+        """Take the values of runs that are at hand already, so that they are not trained again."""
+        self._keep(candidate, [run.seed for run in runs], runs, measures)
 
     def _of(self, candidate: Candidate, measure: Measure) -> dict[int, float]:
         # the rule is part of the key: two sides may judge the same runs by different rules
@@ -107,16 +113,16 @@ class Bench:
             engine=self.engine,
             resources=self.resources,
             data_dir=self.data_dir,
+            pace=self.pace,
             progress=None if self.hear is None else self._tell,
         )
         if obtained.interrupted:
             raise KeyboardInterrupt
         self.computed += obtained.computed
         self.reused += obtained.reused
-        self.seconds += obtained.seconds
         return obtained
 
-    def _keep(self, candidate: Candidate, seeds: Sequence[int], runs: Any, measures: Sequence[Measure]) -> None:
+    def _keep(self, candidate: Candidate, seeds: Sequence[int], runs: Runs, measures: Sequence[Measure]) -> None:
         """Take the values of runs, which are then let go."""
         if len(runs) < len(seeds):
             there = {run.seed for run in runs}

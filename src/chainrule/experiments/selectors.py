@@ -68,8 +68,15 @@ def resolve(selector: Selector, axes: Axes) -> dict[str, Any]:
     for name, value in selector.items():
         axis = find_axis(str(name), axes)
         frozen = freeze(value)
-        found[axis] = frozen if frozen in axes[axis] else find_value(value_word(frozen), axis, axes[axis])
+        if frozen not in axes[axis] and isinstance(frozen, tuple):  # a list of values of which any will do
+            found[axis] = tuple(_there(one, axis, axes) for one in frozen)
+        else:
+            found[axis] = _there(frozen, axis, axes)
     return found
+
+
+def _there(value: Any, axis: str, axes: Axes) -> Any:
+    return value if value in axes[axis] else find_value(value_word(value), axis, axes[axis])
 
 
 def find_axis(name: str, axes: Axes) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 Comparable = "str | Path | Experiment | SweepResult | CellResult | Runs"
 """What can be compared: a recipe (or its file, perhaps ``FILE:selector``), a sweep, a cell, runs (or their folder)."""
-
-EVERYWHERE: Selector = MappingProxyType({})
-"""The selector of all cells."""
 
 Judge = Callable[[Runs], npt.NDArray[np.bool_]]
 """Says of each run (n_runs,) whether it succeeded."""
@@ -178,9 +174,7 @@ def _of_recipe(recipe: Recipe, where: Selector | str | None, rule: SuccessRule |
     cells = expand(recipe, quick)
     selector = read_selector(where, cells)
     found = cells_at(cells, selector)
-    return Side(
-        recipe.id, _place(selector, found), candidates_of(recipe, found, selector, rule), seeds_of(recipe, quick)
-    )
+    return Side(recipe.id, _place(selector, found), candidates_of(recipe, found, rule), seeds_of(recipe, quick))
 
 
 def _of_sweep(result: SweepResult, where: Selector | str | None, rule: SuccessRule | None) -> Side:
@@ -190,7 +184,7 @@ def _of_sweep(result: SweepResult, where: Selector | str | None, rule: SuccessRu
     runs = {one.cell: one.runs for one in result.cells}
     candidates = [
         replace(candidate, runs=runs[cell])
-        for candidate, cell in zip(candidates_of(result.recipe, found, selector, rule), found, strict=True)
+        for candidate, cell in zip(candidates_of(result.recipe, found, rule), found, strict=True)
     ]
     seeds = _common(runs[cell] for cell in found)
     return Side(result.recipe.id, _place(selector, found), tuple(candidates), seeds)
@@ -218,11 +212,9 @@ def _of_runs(runs: Runs, title: str, rule: SuccessRule | None) -> Side:
     return Side(title, {}, tuple(candidates), _common(one.runs for one in candidates if one.runs is not None))
 
 
-def candidates_of(
-    recipe: Recipe, cells: Sequence[Cell], selector: Selector = EVERYWHERE, rule: SuccessRule | None = None
-) -> tuple[Candidate, ...]:
-    """Return the cells of a recipe as candidates, labelled by what the selector leaves open and differs."""
-    open_axes = [axis for axis, values in axes_of(cells).items() if len(values) > 1 and axis not in selector]
+def candidates_of(recipe: Recipe, cells: Sequence[Cell], rule: SuccessRule | None = None) -> tuple[Candidate, ...]:
+    """Return cells of a recipe as candidates, labelled by where they differ."""
+    open_axes = [axis for axis, values in axes_of(cells).items() if len(values) > 1]
     found = []
     for cell in cells:
         place = dict(cell.place)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from chainrule.data import DataSource, load, mnist_available
 from chainrule.experiments import Cell, Results, expand, load_recipe, seeds_of, values_of
+from chainrule.experiments.fair_tuning import split_seeds
 from chainrule.runs import Runs
 from chainrule.stats import RateInterval, success_rate
 
@@ -81,9 +82,8 @@ class Level:
 
         A level with a single seed is both halves.
         """
-        seeds = [run.seed for run in self.runs]
-        half = len(seeds) // 2
-        return (self, self) if half == 0 else (self.on(seeds[:half]), self.on(seeds[half:]))
+        choosing, judging = split_seeds([run.seed for run in self.runs])
+        return self.on(choosing), self.on(judging)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from chainrule.lab.replication import (
     replication_work,
     verdict_counts,
 )
+from chainrule.lab.replication_audit import audit_section, audit_work
 from chainrule.lab.replication_records import REPORTS, to_records
 from chainrule.report.records import Cell as TableCell
 from chainrule.report.records import (
@@ -48,8 +49,9 @@ MEANING = (
 
 
 def work(context: LabContext) -> list[tuple[Cell, tuple[int, ...]]]:
-    """Return what the replication trains."""
-    return replication_work(None, context.quick, context.seeds, context.data_dir)
+    """Return what the replication trains, and the audit beside it."""
+    replicated = replication_work(None, context.quick, context.seeds, context.data_dir)
+    return [*replicated, *audit_work(context.quick, context.seeds)]
 
 
 def replication(context: LabContext) -> SectionRecord:
@@ -66,6 +68,9 @@ def replication(context: LabContext) -> SectionRecord:
         _counts_table(rows),
         _summary(rows),
     ]
+    audited = audit_section(context.results, context.quick, context.seeds)
+    if audited is not None:
+        items.append(audited)
     for report, title in REPORTS.items():
         ours = [item for item in figures if item.id.split("-")[1 + isinstance(item, TableRecord)] == report.lower()]
         if ours:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.experiments.fair_tuning import Score, best_of, success_score
 from chainrule.lab.context import LabContext, Level, level_name
 from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
 from chainrule.lab.sections._sweep import few, slug
@@ -63,17 +64,15 @@ def tune(context: LabContext, recipe: str, axis: str, case: str) -> list[Tuned]:
         levels = context.levels(recipe, **{"case": case, axis.replace(".", "__"): name})
         if not levels:
             continue
-        best = max(levels, key=lambda level: score(level.halves()[0]))
+        best = best_of(levels, lambda level: score(level.halves()[0]))
         judged = best.halves()[1].called(level_name(name))
         chosen.append(Tuned(level_name(name), float(best.value), judged, tuple(levels)))
     return chosen
 
 
-def score(level: Level) -> tuple[float, float]:
+def score(level: Level) -> Score:
     """Rank rates: first by successes, then by the mean speed of getting there."""
-    epochs = level.values(level.first)
-    speed = np.where(np.isfinite(epochs), 1.0 / np.maximum(epochs, 1.0), 0.0)
-    return float(level.success.sum()), float(speed.mean())
+    return success_score(level.success, level.values(level.first))
 
 
 def optimizers(context: LabContext) -> SectionRecord:
