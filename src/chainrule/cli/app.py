@@ -15,7 +15,22 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli import audit, check, compare, data, doctor, lab, predict, recipe, show, spread, sweep, train, version
+from chainrule.cli import (
+    audit,
+    check,
+    compare,
+    data,
+    doctor,
+    lab,
+    predict,
+    recipe,
+    show,
+    spread,
+    store,
+    sweep,
+    train,
+    version,
+)
 from chainrule.cli._console import Output, error_line
 from chainrule.cli._help import CtrlCError, Group
 from chainrule.errors import ChainruleError, one_line, unknown_name
@@ -74,6 +89,7 @@ COMMANDS = {
     "spread": spread,
     "audit": audit,
     "sweep": sweep,
+    "store": store,
     "lab": lab,
     "doctor": doctor,
     "version": version,

@@ -30,7 +30,8 @@ SCHEMA_NAME = "chainrule"
 """Our tables' own schema in a PostgreSQL database, which may hold other things."""
 
 MAGIC = b"SQLite format 3\0"
-WAYS = ("ro", "immutable", "copy")
+WAYS = ("rw", "ro", "immutable", "copy")
+"""How a file may be opened to read only: the first leaves nothing behind, the last works in any folder."""
 
 
 class Database:
@@ -147,7 +148,7 @@ class Database:
         return False
 
     def _connector(self, path: Path, way: str) -> Connector:
-        """Return what connects to the file, in one of the `WAYS` or ``rwc``.
+        """Return what connects to the file, in one of the `WAYS`, or to write (``rwc``).
 
         A store that was left in a folder that cannot be written lacks the shared memory that readers need: without
         a log beside it, it cannot change either; with one, a copy is read.
@@ -162,7 +163,7 @@ class Database:
             return Connector(f"file:{quote(str(copy))}?mode=rw", self.timeout, True)
         has_log = log.exists() and log.stat().st_size > 0
         immutable = way == "immutable" and not has_log
-        mode = "rwc" if way == "rwc" else "ro"
+        mode = way if way in ("rwc", "rw") else "ro"
         uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if immutable else ''}"
         return Connector(uri, self.timeout, way != "rwc")
 
@@ -216,7 +217,9 @@ class Connector:
         try:
             for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "cache_size = -65536", "mmap_size = 0"):
                 connection.execute(f"PRAGMA {pragma}")
-            if not self.read_only:
+            if self.read_only:
+                connection.execute("PRAGMA query_only = ON")
+            else:
                 self._write_ahead(connection)
                 connection.execute("PRAGMA synchronous = FULL")
         except BaseException:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from chainrule.errors import one_line
 from chainrule.experiments.store.database import Database
 from chainrule.experiments.store.owners import give_back
 from chainrule.experiments.store.reading import Reader
 from chainrule.experiments.store.records import Record
 from chainrule.experiments.store.tables import arrays, batches, runs
+from chainrule.experiments.store.trouble import DAMAGE
 from chainrule.experiments.store.words import Words
 from chainrule.experiments.store.writing import (
     KEPT_CURVES,
@@ -42,12 +44,15 @@ class MergeReport:
         Of these, runs that got weights or histories which only the other store had.
     conflicts : list of str
         Runs that are there with other numbers, a line each; they stay as they are.
+    damaged : list of str
+        Runs of the other store that cannot be read, a line each; they are left out.
     """
 
     added: int = 0
     known: int = 0
     filled: int = 0
     conflicts: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def merge(
@@ -61,9 +66,7 @@ def merge(
     with other.read() as reading:
         reader, last = Reader(reading, other_known), None
         while rows := reader.rows_after(last, BATCH):
-            records = list(reader.understand(rows))
-            origins = _origins(reading, other_known, [row["batch_id"] for row in rows])
-            pairs = [(record, origins[row["batch_id"]]) for record, row in zip(records, rows, strict=True)]
+            pairs = _understand(reader, rows, report)
             try:
                 with database.write() as connection:
                     _merge_some(connection, known, pairs, report)
@@ -72,8 +75,20 @@ def merge(
                 raise
             last = (rows[-1]["series_id"], rows[-1]["seed"])
             if progress is not None:
-                progress(report.added + report.known + len(report.conflicts))
+                progress(report.added + report.known + len(report.conflicts) + len(report.damaged))
     return report
+
+
+def _understand(reader: Reader, rows: Sequence[Mapping[str, Any]], report: MergeReport) -> list[tuple[Record, Origin]]:
+    """Return records and where they come from; what is damaged is looked at run by run, and left out."""
+    try:
+        origins = _origins(reader.connection, reader.known, [row["batch_id"] for row in rows])
+        return [(record, origins[row["batch_id"]]) for record, row in zip(reader.understand(rows), rows, strict=True)]
+    except DAMAGE as error:
+        if len(rows) > 1:
+            return [pair for row in rows for pair in _understand(reader, [row], report)]
+        report.damaged.append(one_line(error, 160))
+        return []
 
 
 def _origins(connection: Connection, known: Words, numbers: Sequence[int]) -> dict[int, Origin]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from chainrule.errors import ConfigError, one_line
 from chainrule.experiments.grid import Setting
+from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.columns import Floats, Frame, Ints, chosen_series
 from chainrule.experiments.store.reading import Reader
 
@@ -87,6 +89,14 @@ class SeriesInfo:
     numerics: str
     n: int
     converged: int
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Its value on every axis."""
+        setting = self.setting
+        parts = {"source": setting.source, "network": setting.network, "training": setting.training}
+        found = {axis: json.loads(value) for kind, text in parts.items() for axis, value in axes_of(kind, text).items()}
+        return found | {"data.fingerprint": self.data, "numerics": self.numerics}
 
 
 def aggregate(

@@ -1,0 +1,130 @@
+"""What `chainrule store list` shows: settings, groups along axes, single runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chainrule.cli._console import Output, clean, count, number, pairs, share, table
+
+if TYPE_CHECKING:
+    from chainrule.experiments.store import Group, Store
+
+MOST_AXES = 4
+"""Varying axes that a table of settings shows, those with the most values first."""
+
+FIRST_AXES = (
+    "data.source",
+    "network.activation",
+    "network.hidden",
+    "training.batch_size",
+    "training.learning_rate",
+    "training.optimizer",
+)
+"""Those shown first of axes with as many values."""
+
+RUN_COLUMNS = ("seed", "source", "network", "optimizer", "learning_rate", "stop_reason", "epochs_run")
+
+
+def size(n_bytes: int) -> str:
+    """Write a number of bytes: ``12.3 MB``."""
+    value, unit = float(n_bytes), "bytes"
+    for unit in ("bytes", "kB", "MB", "GB"):  # noqa: B007
+        if value < 1000:
+            break
+        value /= 1000
+    return f"{n_bytes:,} bytes" if unit == "bytes" else f"{value:.3g} {unit}"
+
+
+def show_settings(output: Output, store: Store, limit: int) -> None:
+    """Show what a store holds."""
+    n, axes, listed = store.count(), store.axes(), store.settings()
+    facts = {"store": store.redacted, "runs": n, "settings": len(listed), "bytes": store.size}
+    rows = [
+        {**info.place, "n": info.n, "converged": info.converged, "key": info.setting.key} for info in listed[:limit]
+    ]
+    output.json({"command": "store list", **facts, "metrics": store.metrics(), "axes": axes, "listed": rows})
+    told = {"store": store.redacted, "runs": f"{n:,}", "settings": f"{len(listed):,}", "size": size(store.size)}
+    if axes:
+        told["what varies"] = ", ".join(f"{axis} ({count(k, 'value')})" for axis, k in axes.items())
+    output.result(pairs(told))
+    named = sorted(axes, key=lambda axis: (-axes[axis], axis not in FIRST_AXES, axis))[:MOST_AXES] or ["data.source"]
+    cells = [
+        [*(_word(row.get(axis)) for axis in named), f"{row['n']:,}", share(row["converged"] / row["n"], 1)]
+        for row in rows
+    ]
+    if rows:
+        output.detail(table([*map(_short, named), "runs", "converged"], cells, "l" * len(named) + "r"))
+    _note_rest(output, len(listed), limit, "setting")
+
+
+def show_groups(
+    output: Output, store: Store, by: Sequence[str], metric: str, success: str, where: Mapping[str, Any], limit: int
+) -> None:
+    """Show how runs ended along some axes."""
+    groups = store.aggregate(by, metric, success, where)
+    output.json(
+        {
+            "command": "store list",
+            "store": store.redacted,
+            "by": list(by),
+            "metric": metric,
+            "success": success,
+            "groups": [_group_facts(group) for group in groups],
+        }
+    )
+    cells = [_group_cells(group, by) for group in groups[:limit]]
+    columns = [*map(_short, by), "runs", "success", "95 % interval", f"median {metric}", f"mean {metric}"]
+    output.result(table(columns, cells, "l" * len(by) + "r"))
+    output.detail(f"success: {clean(success)}; {clean(store.redacted)}")
+    _note_rest(output, len(groups), limit, "group")
+
+
+def _group_facts(group: Group) -> dict[str, Any]:
+    from chainrule.stats import success_rate
+
+    rate = success_rate(group.successes, group.n)
+    facts = {"n": group.n, "successes": group.successes, "rate": rate.rate, "low": rate.low, "high": rate.high}
+    return {"place": group.place, **facts, "counted": group.counted, "mean": group.mean, "median": group.median}
+
+
+def _group_cells(group: Group, by: Sequence[str]) -> list[str]:
+    facts = _group_facts(group)
+    interval = f"{share(facts['low'], 1)} to {share(facts['high'], 1)}"
+    values = [number(group.median), number(group.mean)]
+    return [*(_word(group.place[axis]) for axis in by), f"{group.n:,}", share(facts["rate"], 1), interval, *values]
+
+
+def show_runs(output: Output, store: Store, where: Mapping[str, Any], rules: Sequence[str], limit: int) -> None:
+    """Show single runs."""
+    rows = store.rows(where, rules, limit)
+    output.json({"command": "store list", "store": store.redacted, "runs": rows})
+    finals = list(dict.fromkeys(name for row in rows for name in row if name.startswith("final_")))[:3]
+    named = [*RUN_COLUMNS, *finals]
+    cells = [[_word(row.get(name)) for name in named] for row in rows]
+    output.result(
+        table([name.removeprefix("final_").replace("_", " ") for name in named], cells, "rllrrlr", tight=True)
+    )
+    if len(rows) == limit:
+        output.detail(f"the first {limit:,}; --limit shows more")
+
+
+def _note_rest(output: Output, n: int, limit: int, what: str) -> None:
+    if n > limit:
+        output.detail(f"{limit:,} of {count(n, what)}; --limit shows more")
+
+
+def _short(axis: str) -> str:
+    """Leave the table's name out of an axis where its own is enough."""
+    return axis.partition(".")[2] if axis.startswith(("training.", "network.")) else axis
+
+
+def _word(value: Any) -> str:
+    """Write a value for a table."""
+    if isinstance(value, list):
+        plain = all(isinstance(part, int) for part in value)
+        return "x".join(map(str, value)) if plain and value else clean(json.dumps(value))
+    if isinstance(value, float):
+        return number(value)
+    return "-" if value is None else clean(value)
