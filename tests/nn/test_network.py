@@ -260,7 +260,9 @@ def test_the_layer_contract_takes_features_with_several_axes() -> None:
     class Brighten(Layer):
         name = "brighten"
 
-        def forward(self, params: dict[str, np.ndarray], A_in: np.ndarray, dropout: object = None) -> LayerRecord:
+        def forward(
+            self, params: dict[str, np.ndarray], A_in: np.ndarray, dropout: object = None, training: bool = False
+        ) -> LayerRecord:
             return LayerRecord(A_in, 2 * A_in, 2 * A_in)
 
         def input_gradient(self, params: dict[str, np.ndarray], record: LayerRecord, delta: np.ndarray) -> np.ndarray:

@@ -43,7 +43,8 @@ class Evaluation:
         values, forward = self._values(params, train, "")
         if validation is not None:
             values |= self._values(self._fixed(params, forward), validation, "validation_")[0]
-        return values, None if self.network.has_dropout else forward
+        differs = self.network.has_dropout or self.network.has_running  # in training
+        return values, None if differs else forward
 
     def _fixed(self, params: Params, forward: Forward | None) -> Params:
         """Return the weights as other samples meet them: normalised with the statistics of the training part."""

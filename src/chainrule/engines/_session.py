@@ -15,7 +15,7 @@ from chainrule.engines._divergence import diagnose, finite_members
 from chainrule.engines._evaluation import Evaluation
 from chainrule.engines._finishing import Ended, Outcome, make_runs
 from chainrule.engines._history import Recorder
-from chainrule.nn import Array, Forward, loss
+from chainrule.nn import Array, Forward, Params, loss
 from chainrule.optim import clip_by_norm, clip_by_value, optimizer, schedule, stopping_rule
 from chainrule.random import stream
 from chainrule.runs import Run
@@ -57,6 +57,7 @@ class Session:
         self.history, self.windows = Recorder(self.m), Recorder(self.m)
         self.window_sum, self.window_steps = np.zeros(self.m), 0
         self.running_loss = np.full(self.m, np.nan)
+        self.running: Params = ()  # averages after the step under way, for networks that have some
         self.sound = np.ones(self.m, dtype=bool)  # whose step losses have been finite in this epoch
         self.epoch, self.interrupted = 0, False
         self.final_theta = self.theta.copy()
@@ -196,7 +197,8 @@ class Session:
         """Return each member's loss (m,) and flat gradient (m, P) on a batch, clipped as configured."""
         dropout = self.dropout if self.network.has_dropout else None
         if forward is None:
-            forward = self.network.forward(self.params, batch.X, dropout)
+            forward = self.network.forward(self.params, batch.X, dropout, training=True)
+        self.running = self.network.running(self.params, forward) if self.network.has_running else ()
         step_loss, gradients = self.network.gradients(self.params, forward, batch.Y, self.loss, batch.weight)
         grad = self.network.pack(gradients)
         if self.config.clip_value is not None:
@@ -212,10 +214,17 @@ class Session:
         if not self.sound.all():  # the weights with which the loss broke stay as they are, to be looked at
             step = np.where(self.sound[:, None], step, 0.0)
         self.theta += step
+        self._follow()
         if self.schedule.needs_step_loss:
             self.clock = self.schedule.on_step(self.clock, step_loss)
         if self.config.window:
             self._count_in_window(step_loss)
+
+    def _follow(self) -> None:
+        """Set the running averages of members whose loss is sound: they follow the data, not a gradient."""
+        for weights, averages in zip(self.params, self.running, strict=False):
+            for key, values in averages.items():
+                weights[key][self.sound] = values[self.sound]
 
     def _count_in_window(self, step_loss: Array) -> None:
         """Add a step to the window, and keep the mean and the learning rate when it is full."""

@@ -6,12 +6,17 @@ Every function stands beside its derivative, every derivative is a row in the gr
 from chainrule.nn._base import Layer, LayerRecord
 from chainrule.nn._types import Array, Params
 from chainrule.nn.activations import ACTIVATIONS, Activation, activation
+from chainrule.nn.batch_norm import BatchNorm
+from chainrule.nn.conv import Conv1D, Conv2D
 from chainrule.nn.dense import Dense
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.initializers import INITIALIZERS, Initializer, default_initializer, initializer
 from chainrule.nn.losses import LOSSES, Loss, loss, loss_value, output_delta
-from chainrule.nn.network import Forward, Network, ParameterSlot, mlp
+from chainrule.nn.network import Forward, Network, ParameterSlot
 from chainrule.nn.normalize import Standardize, fix_statistics
+from chainrule.nn.perceptron import mlp
+from chainrule.nn.pooling import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
+from chainrule.nn.reshape import Flatten, GlobalAvgPool, GlobalMaxPool
 from chainrule.nn.trace import Trace, TraceStep
 
 __all__ = [
@@ -20,13 +25,23 @@ __all__ = [
     "LOSSES",
     "Activation",
     "Array",
+    "AvgPool1D",
+    "AvgPool2D",
+    "BatchNorm",
+    "Conv1D",
+    "Conv2D",
     "Dense",
     "Dropout",
+    "Flatten",
     "Forward",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "Initializer",
     "Layer",
     "LayerRecord",
     "Loss",
+    "MaxPool1D",
+    "MaxPool2D",
     "Network",
     "ParameterSlot",
     "Params",

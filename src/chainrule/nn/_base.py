@@ -81,11 +81,17 @@ class Layer(ABC):
 
     name: ClassVar[str]
     affine: ClassVar[bool] = False
+    input_axes: ClassVar[int | None] = None
+    """Feature axes that the layer takes, channels included; None: any number."""
 
     @property
     def act(self) -> Activation:
         """The activation; identity unless the layer has one."""
         return Identity()
+
+    def fitted(self, input_shape: tuple[int, ...]) -> Layer:
+        """Return the layer for inputs of a shape: itself, unless it has to write down what it cannot see later."""
+        return self
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the feature axes that come out; raises `ShapeError` when the layer cannot take `input_shape`."""
@@ -100,8 +106,14 @@ class Layer(ABC):
         return {}
 
     @abstractmethod
-    def forward(self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None) -> LayerRecord:
-        """Compute Z and A = f(Z) from A_in; `dropout` is None at inference."""
+    def forward(
+        self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None, training: bool = False
+    ) -> LayerRecord:
+        """Compute Z and A = f(Z) from A_in.
+
+        `training` says whether the pass belongs to a training step, `dropout` where its masks are drawn from (None:
+        nowhere); only layers that then behave differently look at either.
+        """
 
     def delta(self, record: LayerRecord, dA: Array) -> Array:
         """Return dL/dZ from dL/dA: back through the activation."""
@@ -118,6 +130,10 @@ class Layer(ABC):
     def backward(self, params: dict[str, Array], record: LayerRecord, delta: Array) -> tuple[Array, dict[str, Array]]:
         """Return dL/dA_in and dL/d(weights), without the penalties, from delta = dL/dZ."""
         return self.input_gradient(params, record, delta), self.parameter_gradients(params, record, delta)
+
+    def running(self, params: dict[str, Array], record: LayerRecord) -> dict[str, Array]:
+        """Return the weights that follow what passes through instead of a gradient, after a training step."""
+        return {}
 
     @property
     def penalised(self) -> bool:

@@ -9,11 +9,19 @@ from typing import Any
 
 from chainrule.errors import ConfigError, one_line, unknown_name
 from chainrule.nn._base import Layer
+from chainrule.nn.batch_norm import BatchNorm
+from chainrule.nn.conv import Conv1D, Conv2D
 from chainrule.nn.dense import Dense
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.normalize import Standardize
+from chainrule.nn.pooling import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
+from chainrule.nn.reshape import Flatten, GlobalAvgPool, GlobalMaxPool
 
-LAYERS: dict[str, type[Layer]] = {cls.name: cls for cls in (Dense, Dropout, Standardize)}
+_CLASSES: tuple[type[Layer], ...] = (
+    Dense, Dropout, Standardize, BatchNorm, Conv1D, Conv2D, MaxPool1D, MaxPool2D, AvgPool1D, AvgPool2D,
+    GlobalAvgPool, GlobalMaxPool, Flatten,
+)  # fmt: skip
+LAYERS: dict[str, type[Layer]] = {cls.name: cls for cls in _CLASSES}
 
 
 def describe_layer(layer: Layer) -> dict[str, Any]:

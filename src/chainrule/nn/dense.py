@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule.errors import ConfigError, ShapeError, one_line
-from chainrule.nn._base import DropoutStream, Layer, LayerRecord, whole_number
+from chainrule.errors import ConfigError, ShapeError
+from chainrule.nn._base import DropoutStream, LayerRecord, whole_number
 from chainrule.nn._types import Array
-from chainrule.nn.activations import Activation, activation
-from chainrule.nn.initializers import default_initializer, initializer
-from chainrule.spec import spec_of
+from chainrule.nn._weights import WeightLayer
+from chainrule.nn.activations import activation
 
 
 @dataclass(frozen=True)
-class Dense(Layer):
+class Dense(WeightLayer):
     """An affine map of all features and an activation.
 
     Parameters
@@ -42,7 +40,8 @@ class Dense(Layer):
     """
 
     name: ClassVar[str] = "dense"
-    affine: ClassVar[bool] = True
+    input_axes: ClassVar[int | None] = 1
+    weight_axes: ClassVar[int] = 2
     units: int | None = None
     activation: str | None = "identity"
     bias: bool = True
@@ -53,36 +52,21 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         """Check every value and write specs in their canonical form, so that equal layers compare equal."""
+        self._check_shared_fields()
         units = None if self.units is None else whole_number(self.units, "units")
-        act = None if self.activation is None else activation(self.activation)
-        if units == 1 and act is not None and act.name == "softmax":
+        if units == 1 and self.activation is not None and activation(self.activation).name == "softmax":
             raise ConfigError("dense: softmax over 1 unit is always 1: use 'sigmoid', or at least 2 units")
-        if not isinstance(self.bias, bool):
-            raise ConfigError(f"dense: bias must be true or false, got {one_line(repr(self.bias))}")
-        canonical = {
-            "units": units,
-            "activation": None if act is None else spec_of(act),
-            "weight_init": None if self.weight_init is None else spec_of(initializer(self.weight_init)),
-            "bias_init": spec_of(initializer(self.bias_init)),
-            "l1": _penalty("l1", self.l1),
-            "l2": _penalty("l2", self.l2),
-        }
-        for key, value in canonical.items():
-            object.__setattr__(self, key, value)
-
-    @property
-    def act(self) -> Activation:
-        """The activation; raises `ConfigError` while it is left open."""
-        if self.activation is None:
-            raise ConfigError("the output layer's activation is still open: call network.bind(...) first")
-        return activation(self.activation)
+        object.__setattr__(self, "units", units)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (units,); the input must have one feature axis."""
         if self.units is None:
             raise ConfigError("the output layer's units are still open: call network.bind(...) first")
         if len(input_shape) != 1:
-            raise ShapeError(f"a dense layer takes inputs of shape (n, features), got features {input_shape}")
+            raise ShapeError(
+                f"a dense layer takes inputs of shape (n, features), got features {input_shape}: put Flatten, or a "
+                "global pooling, below it"
+            )
         return (self.units,)
 
     def parameter_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
@@ -93,13 +77,11 @@ class Dense(Layer):
     def init(self, rng: np.random.Generator, input_shape: tuple[int, ...]) -> dict[str, Array]:
         """Draw W, then b, from their initializers; b is drawn as one row of fan_in inputs."""
         (fan_in,), (fan_out,) = input_shape, self.output_shape(input_shape)
-        draw = default_initializer(self.act) if self.weight_init is None else initializer(self.weight_init)
-        params = {"W": draw.sample(rng, fan_in, fan_out)}
-        if self.bias:
-            params["b"] = initializer(self.bias_init).sample(rng, 1, fan_out)[0]
-        return params
+        return {"W": self.weight_initializer.sample(rng, fan_in, fan_out)} | self._bias_values(rng, fan_out)
 
-    def forward(self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None) -> LayerRecord:
+    def forward(
+        self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None, training: bool = False
+    ) -> LayerRecord:
         """Z = A_in W + b, A = f(Z); A_in (n, fan_in) or (m, n, fan_in), Z and A (..., n, fan_out)."""
         Z = A_in @ params["W"]
         if self.bias:
@@ -119,32 +101,3 @@ class Dense(Layer):
         if self.bias:
             grads["b"] = np.sum(delta, axis=-2)
         return grads
-
-    @property
-    def penalised(self) -> bool:
-        """Whether l1 or l2 is above 0."""
-        return self.l1 > 0 or self.l2 > 0
-
-    def penalty(self, params: dict[str, Array]) -> Array | float:
-        """Return l1 sum |w| + l2/2 sum w^2, one for each member."""
-        W = params["W"]
-        total: Array | float = 0.0
-        if self.l1 > 0:
-            total = total + self.l1 * np.sum(np.abs(W), axis=(-2, -1))
-        if self.l2 > 0:
-            total = total + (0.5 * self.l2) * np.sum(W * W, axis=(-2, -1))
-        return total
-
-    def penalty_gradient(self, params: dict[str, Array]) -> dict[str, Array]:
-        """d/dw (l1 |w| + l2/2 w^2) = l1 sign(w) + l2 w, with sign(0) = 0."""
-        if not self.penalised:
-            return {}
-        W = params["W"]
-        return {"W": self.l1 * np.sign(W) + self.l2 * W}
-
-
-def _penalty(key: str, value: object) -> float:
-    """Return a penalty's factor as a float of at least 0."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
-        raise ConfigError(f"dense: {key} must be a finite number of at least 0, got {one_line(repr(value))}")
-    return float(value)

@@ -1,4 +1,4 @@
-"""Initial weights: each initializer draws one (fan_in, fan_out) matrix.
+"""Initial weights: each initializer draws one matrix of fan_in rows.
 
 The variance-scaling rules keep the size of the signal (LeCun, He: fan_in) or of signal and gradient
 together (Glorot: fan_in + fan_out) from layer to layer. A uniform distribution on [-a, a] has the
@@ -25,8 +25,19 @@ class Initializer(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Return a float64 matrix of shape (fan_in, fan_out), drawn from `rng` only."""
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
+        """Return a float64 matrix of shape (fan_in, columns), drawn from `rng` only.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Where it draws from.
+        fan_in, fan_out : int
+            Inputs that a unit sees, and units that an input reaches.
+        columns : int, optional
+            Units; `fan_out` if left out. They differ in a convolution, where an input meets each filter once for
+            every entry of the kernel.
+        """
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,9 @@ class Normal(Initializer):
     def __post_init__(self) -> None:
         require(0 <= self.std < math.inf, f"normal: std must be at least 0 and finite, got {self.std}")
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Draw from N(0, std^2)."""
-        return self.std * rng.standard_normal((fan_in, fan_out))
+        return self.std * rng.standard_normal((fan_in, columns or fan_out))
 
 
 @dataclass(frozen=True)
@@ -58,18 +69,18 @@ class Uniform(Initializer):
             f"uniform: low and high must be finite with low <= high, got {self.low} and {self.high}",
         )
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Draw from U[low, high)."""
-        return rng.uniform(self.low, self.high, (fan_in, fan_out))
+        return rng.uniform(self.low, self.high, (fan_in, columns or fan_out))
 
 
 class _ScaledUniform(Initializer):
     """Uniform weights whose variance is `_variance(fan_in, fan_out)`."""
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Draw from U[-a, a) with a = sqrt(3 variance)."""
         limit = math.sqrt(3 * self._variance(fan_in, fan_out))
-        return rng.uniform(-limit, limit, (fan_in, fan_out))
+        return rng.uniform(-limit, limit, (fan_in, columns or fan_out))
 
     @staticmethod
     @abstractmethod
@@ -79,9 +90,9 @@ class _ScaledUniform(Initializer):
 class _ScaledNormal(Initializer):
     """Normal weights whose variance is `_variance(fan_in, fan_out)`."""
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Draw from N(0, variance)."""
-        return math.sqrt(self._variance(fan_in, fan_out)) * rng.standard_normal((fan_in, fan_out))
+        return math.sqrt(self._variance(fan_in, fan_out)) * rng.standard_normal((fan_in, columns or fan_out))
 
     @staticmethod
     @abstractmethod
@@ -161,13 +172,14 @@ class Orthogonal(Initializer):
     def __post_init__(self) -> None:
         require(math.isfinite(self.gain), f"orthogonal: gain must be finite, got {self.gain}")
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Take Q of the QR decomposition of a normal matrix, the wider side orthonormal."""
-        tall = rng.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
+        rows, columns = fan_in, columns or fan_out
+        tall = rng.standard_normal((max(rows, columns), min(rows, columns)))
         Q, R = np.linalg.qr(tall)
         # QR leaves each column's sign to the algorithm; fixing it by R's diagonal makes Q uniformly distributed.
         Q = Q * np.where(np.diag(R) < 0, -1.0, 1.0)
-        result: Array = self.gain * (Q if fan_in >= fan_out else Q.T)
+        result: Array = self.gain * (Q if rows >= columns else Q.T)
         return result
 
 
@@ -177,9 +189,9 @@ class Zeros(Initializer):
 
     name: ClassVar[str] = "zeros"
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Return zeros; draws nothing."""
-        return np.zeros((fan_in, fan_out))
+        return np.zeros((fan_in, columns or fan_out))
 
 
 @dataclass(frozen=True)
@@ -192,9 +204,9 @@ class Constant(Initializer):
     def __post_init__(self) -> None:
         require(math.isfinite(self.value), f"constant: value must be finite, got {self.value}")
 
-    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+    def sample(self, rng: np.random.Generator, fan_in: int, fan_out: int, columns: int | None = None) -> Array:
         """Return the constant; draws nothing."""
-        return np.full((fan_in, fan_out), float(self.value))
+        return np.full((fan_in, columns or fan_out), float(self.value))
 
 
 _CLASSES: tuple[type[Initializer], ...] = (

@@ -8,6 +8,7 @@ backward:  delta_L = dL/dZ_L from the loss;  dW_l = A_(l-1)' delta_l;  db_l = su
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,16 +23,15 @@ from chainrule.nn._describe import describe_layer, layer_from_description, summa
 from chainrule.nn._parameters import ParameterSlot, make_slots, pack, unpack
 from chainrule.nn._types import Array, Params
 from chainrule.nn.activations import Activation
+from chainrule.nn.batch_norm import BatchNorm
 from chainrule.nn.dense import Dense
 from chainrule.nn.dropout import Dropout
-from chainrule.nn.initializers import default_initializer
 from chainrule.nn.losses import Loss, loss_value, output_delta
 from chainrule.nn.losses import loss as find_loss
-from chainrule.nn.normalize import Standardize
 from chainrule.nn.trace import Trace, trace_step
-from chainrule.spec import require, spec_of
+from chainrule.spec import require
 
-__all__ = ["Forward", "Network", "ParameterSlot", "mlp"]
+__all__ = ["Forward", "Network", "ParameterSlot"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,15 @@ class Network:
             shape = tuple(whole_number(size, "a feature axis") for size in self.input_shape)
             object.__setattr__(self, "input_shape", shape)
             if self.bound:
-                _ = self.shapes
+                self._fit_layers(shape)
+
+    def _fit_layers(self, shape: tuple[int, ...]) -> None:
+        """Let every layer write down what it needs to know of its input; one that cannot take it says so."""
+        fitted: list[Layer] = []
+        for layer in self.layers:
+            fitted.append(layer.fitted(shape))
+            shape = fitted[-1].output_shape(shape)
+        object.__setattr__(self, "layers", tuple(fitted))
 
     # -- binding to data ---------------------------------------------------------------------------
 
@@ -88,7 +96,8 @@ class Network:
         Parameters
         ----------
         n_features : int or tuple of int
-            Features of one sample.
+            Features of one sample: their number, or (height, width, channels) of an image. A network that begins with
+            a layer for sequences takes a number of features as a sequence of one channel.
         n_outputs : int, optional
             Outputs that the targets ask for.
         output_activation : str, optional
@@ -99,7 +108,7 @@ class Network:
         ShapeError
             If the network was built for other sizes; both are named.
         """
-        shape = n_features if isinstance(n_features, tuple) else (n_features,)
+        shape = self._shape_for(n_features)
         if self.input_shape is not None and self.input_shape != shape:
             raise ShapeError(f"the network takes inputs of shape {self.input_shape}, the data have {shape}")
         last = self.layers[-1]
@@ -115,6 +124,26 @@ class Network:
                 f"the network gives outputs of shape {network.output_shape}, the targets have ({n_outputs},)"
             )
         return network
+
+    @property
+    def input_axes(self) -> int | None:
+        """Feature axes that the first particular layer takes: 1 for dense, 2 for sequences, 3 for images."""
+        return next((layer.input_axes for layer in self.layers if layer.input_axes is not None), None)
+
+    def _shape_for(self, features: int | tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one input as the first layer wants it."""
+        shape = features if isinstance(features, tuple) else (features,)
+        wanted = self.input_axes
+        if wanted is None or wanted == len(shape):
+            return shape
+        if wanted == 1:
+            return (math.prod(shape),)
+        if wanted == 2 and len(shape) == 1:
+            return (*shape, 1)
+        raise ShapeError(
+            f"the network's first layer takes images (height, width, channels), the data have features {shape}: use "
+            "image data, or begin with conv1d or dense layers"
+        )
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -140,6 +169,11 @@ class Network:
     def has_dropout(self) -> bool:
         """Whether training draws random masks, so that it differs from inference."""
         return any(isinstance(layer, Dropout) for layer in self.layers)
+
+    @cached_property
+    def has_running(self) -> bool:
+        """Whether some weights are running averages, so that training differs from inference."""
+        return any(isinstance(layer, BatchNorm) for layer in self.layers)
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -167,7 +201,9 @@ class Network:
 
     # -- computation -------------------------------------------------------------------------------
 
-    def forward(self, params: Params, X: npt.ArrayLike, dropout: DropoutStream | None = None) -> Forward:
+    def forward(
+        self, params: Params, X: npt.ArrayLike, dropout: DropoutStream | None = None, training: bool = False
+    ) -> Forward:
         """Compute every layer's Z and A.
 
         Parameters
@@ -175,9 +211,12 @@ class Network:
         params : Params
             The weights, with or without member axis.
         X : array (n, d) or (m, n, d)
-            Samples; without member axis they are shared by all members.
+            Samples; without member axis they are shared by all members. Images and sequences may be given as rows,
+            (n, height * width * channels).
         dropout : generator or sequence of generators, optional
             Where dropout draws from (one for each member); None means inference.
+        training : bool
+            Whether the pass belongs to a training step, in which layers use the statistics of the batch.
 
         Raises
         ------
@@ -187,7 +226,7 @@ class Network:
         A = self._checked_input(params, X, dropout)
         records = []
         for layer, weights in zip(self.layers, params, strict=True):
-            records.append(layer.forward(weights, A, dropout))
+            records.append(layer.forward(weights, A, dropout, training))
             A = records[-1].A
         return Forward(tuple(records))
 
@@ -238,7 +277,7 @@ class Network:
         forward : Forward
             The forward pass that led there.
         """
-        forward = self.forward(params, X, dropout)
+        forward = self.forward(params, X, dropout, training=True)
         return (*self.gradients(params, forward, Y, loss, weight), forward)
 
     def gradients(
@@ -259,6 +298,11 @@ class Network:
         grads = self.backward(params, forward, output_delta(loss, act, forward.Z, forward.A, Y, weight))
         return self._with_penalties(params, value, grads)
 
+    def running(self, params: Params, forward: Forward) -> Params:
+        """Return the weights that are running averages, as they are after a training step with that forward pass."""
+        layers = zip(self.layers, params, forward.records, strict=True)
+        return tuple(layer.running(weights, record) for layer, weights, record in layers)
+
     def _with_penalties(self, params: Params, value: Array, grads: Params) -> tuple[Array, Params]:
         """Add the layers' penalties to the loss and their derivatives to the gradients."""
         for layer, weights, grad in zip(self.layers, params, grads, strict=True):
@@ -277,6 +321,8 @@ class Network:
         A: Array = np.asarray(X)
         shape = self.shapes[0]
         axes = len(shape) + 1
+        if axes > 2 and A.ndim in (2, 3) and A.shape[-1] == math.prod(shape):
+            A = A.reshape(*A.shape[:-1], *shape)
         if A.ndim not in (axes, axes + 1) or A.shape[-len(shape) :] != shape:
             wanted = ", ".join(map(str, shape))
             raise ShapeError(f"the network takes samples of shape (n, {wanted}), got {A.shape}")
@@ -302,7 +348,7 @@ class Network:
 
     def trace(self, params: Params, X: npt.ArrayLike, Y: npt.ArrayLike, loss: str | Loss) -> Trace:
         """Return every Z, A, delta, dW and db of one step (without dropout), by name; see `Trace`."""
-        return trace_step(self.layers, params, self.forward(params, X), Y, find_loss(loss))
+        return trace_step(self.layers, params, self.forward(params, X, training=True), Y, find_loss(loss))
 
     def summary(self) -> str:
         """Return a plain-text table: layer, output shape, activation and parameters, with the total."""
@@ -329,63 +375,3 @@ class Network:
 def _is_open(layer: Layer) -> bool:
     """Whether the layer leaves its units or activation to `bind`."""
     return isinstance(layer, Dense) and (layer.units is None or layer.activation is None)
-
-
-def mlp(
-    hidden: Sequence[int] = (),
-    activation: str = "sigmoid",
-    output: str | None = None,
-    bias: bool = True,
-    weight_init: str | None = None,
-    bias_init: str = "zeros",
-    l1: float = 0.0,
-    l2: float = 0.0,
-    dropout: float = 0.0,
-    normalize: bool = False,
-    units: int | None = None,
-) -> Network:
-    """Return a multilayer perceptron, to be bound to data: input size, and whatever the output leaves open.
-
-    Parameters
-    ----------
-    hidden : sequence of int
-        Units of each hidden layer; empty for a linear model.
-    activation : str
-        Spec of the hidden activation.
-    output : str or None
-        Spec of the output activation; None takes the one that the data ask for.
-    bias, weight_init, bias_init, l1, l2
-        As `Dense` takes them, for every layer.
-    dropout : float
-        Rate of a dropout after each hidden layer.
-    normalize : bool
-        Whether the hidden pre-activations are standardised over the batch before the activation.
-    units : int or None
-        Number of outputs; None takes as many as the targets have.
-
-    Raises
-    ------
-    ConfigError
-        For an impossible value.
-
-    Examples
-    --------
-    >>> mlp([4, 4], activation="tanh").bind(2, 1, "sigmoid").n_parameters
-    37
-    """
-    require(not isinstance(hidden, str), f"hidden must be a list of whole numbers, got {one_line(repr(hidden))}")
-    shared: dict[str, Any] = {
-        "bias": bias, "weight_init": weight_init, "bias_init": bias_init, "l1": l1, "l2": l2
-    }  # fmt: skip
-    layers: list[Layer] = []
-    for width in hidden:
-        if normalize:
-            draw = spec_of(default_initializer(activation)) if weight_init is None else weight_init
-            layers.append(Dense(whole_number(width, "units"), "identity", **(shared | {"weight_init": draw})))
-            layers.append(Standardize(activation))
-        else:
-            layers.append(Dense(whole_number(width, "units"), activation, **shared))
-        if dropout:
-            layers.append(Dropout(dropout))
-    layers.append(Dense(units, output, **shared))
-    return Network(tuple(layers))

@@ -46,7 +46,9 @@ class Standardize(Layer):
         """The activation."""
         return activation(self.activation)
 
-    def forward(self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None) -> LayerRecord:
+    def forward(
+        self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None, training: bool = False
+    ) -> LayerRecord:
         """Z = (A_in - mean) / s, s = sqrt(variance + eps), over the sample axis or as fixed; A = f(Z)."""
         if "mean" in params:
             Z = (A_in - params["mean"][..., None, :]) / params["scale"][..., None, :]
