@@ -40,7 +40,9 @@ MOST_KINDS = 300
 MEMBERS = 48
 """Members of a sample at most: enough to fill the lanes of both engines."""
 WORK_A_SECOND = 3e8
-"""Multiplications with a weight a second, forward and backward: a first guess, from below."""
+"""Multiplications with a weight that a thread does in a second, forward and backward: a first guess, from below."""
+GROWTH = 6
+"""The sample trains so many times as many epochs, as long as they are not seen in its time."""
 STEP_WORK, UNIT_WORK = 400.0, 12.0
 """What a step, and a unit for each sample, cost in multiplications with a weight."""
 ROW_BYTES, RUN_BYTES = 480, 4096
@@ -166,14 +168,14 @@ def estimate(
     able = [kind for kind in kinds if not kind.problem]
     measuring = _Measuring(engine, taken, data_dir, numbers, budget)
     seconds = measuring.seconds(able) if budget > 0 and numbers else math.nan
-    members: dict[str, int] = {}
+    members: dict[str, float] = {}
     for kind in able:
-        members[kind.engine] = members.get(kind.engine, 0) + round(kind.runs * share)
+        members[kind.engine] = members.get(kind.engine, 0.0) + kind.runs * share
     return Estimate(
         len(cells),
         len(distinct),
         len(distinct) * len(numbers),
-        members,
+        {name: round(count) for name, count in members.items()},
         seconds * share + measuring.startup,
         measuring.startup,
         max((min(kind.member_bytes * kind.runs, taken.memory) for kind in able), default=0),
@@ -292,15 +294,24 @@ class _Measuring:
         cold = self._time(members, source, kind, 0)
         base = self._time(members, source, kind, 0)
         self.startup += max(cold - base, 0.0)
-        epochs, last, spent = kind.epochs - 1, 0, 2 * base
-        seconds = base
-        while last < epochs and (last == 0 or (seconds < 3 * base + 0.03 and spent < budget)):
-            last = min(max(8 * last, 1), epochs)
+        epochs, guess = kind.epochs - 1, self._expected(kind, len(members)) * part
+        last = max(min(epochs, int(budget / 4 / guess)), min(epochs, 1))
+        seconds = self._time(members, source, kind, last) if last else base
+        spent = base + seconds
+        while last < epochs and seconds < 3 * base + 0.03 and spent < budget:
+            last = min(GROWTH * last, epochs)
             seconds = self._time(members, source, kind, last)
             spent += seconds
-        slope = max(seconds - base, 0.0) / max(last, 1)
+        base = min(base, seconds)
+        # What other work on the machine takes away may hide the epochs: then the guess is better than nothing.
+        clear = last == epochs or seconds > 1.3 * base
+        slope = (seconds - base) / max(last, 1) if clear else guess
         self.trained += len(members)
         return (base + slope * epochs / part) / len(members)
+
+    def _expected(self, kind: Kind, members: int) -> float:
+        """Return a first guess of the seconds of an epoch of some members."""
+        return members * kind.work / WORK_A_SECOND / self.resources.threads
 
     def _members(self, kind: Kind, budget: float) -> list[tuple[Setting, int]]:
         """Return settings and seeds of a sample, evenly over both."""
@@ -312,7 +323,7 @@ class _Measuring:
 
     def _cut(self, kind: Kind, source: DataSource, members: int, budget: float) -> tuple[DataSource, float]:
         """Return the data, or a part of them if a single epoch would take too long, and how large that part is."""
-        expected = members * kind.work / WORK_A_SECOND / self.resources.threads
+        expected = self._expected(kind, members)
         if expected < 2 * budget:
             return source, 1.0
         data = source.draw(self.seeds[0])

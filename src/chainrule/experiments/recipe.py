@@ -29,6 +29,8 @@ MOST_BYTES = 4 * 2**20
 DEEPEST = 10
 """Tables and lists in each other; deeper ones mean nothing to any key."""
 LARGEST = 2**63
+LONGEST = 1000
+"""Characters of a message."""
 NAME = "recipe"
 
 
@@ -114,8 +116,8 @@ def parse_recipe(text: str | Mapping[str, Any], file: str = NAME) -> Recipe:
         if recipe.trains:
             check_settings(recipe)
         check_rows(recipe)
-    except ConfigError as error:
-        raise RecipeError(f"{shown}: {error}") from None
+    except ConfigError as error:  # a key may hold any character
+        raise RecipeError(f"{shown}: {one_line(error, LONGEST)}") from None
     return recipe
 
 

@@ -126,7 +126,11 @@ def unknown_setting(key: str) -> str:
     same = [long for long in KNOWN_KEYS if long.partition(".")[2] == last]
     if same:
         return f"unknown key '{one_line(key)}'; did you mean '{same[0]}'?"
-    near = [long for long in KNOWN_KEYS if long.startswith(f"{whole}.")] or list(KNOWN_KEYS)
+    near = [long for long in KNOWN_KEYS if long.startswith(f"{whole}.")]
+    if not near:
+        match = difflib.get_close_matches(key, KNOWN_KEYS, n=1, cutoff=0.5)
+        hint = f"; did you mean '{match[0]}'?" if match else ""
+        return f"unknown key '{one_line(key)}'{hint} (settings begin with data., network. or training.)"
     match = difflib.get_close_matches(last, [long.partition(".")[2] for long in near], n=1, cutoff=0.6)
     if match:
         found = next(long for long in near if long.partition(".")[2] == match[0])
@@ -241,11 +245,13 @@ def toml_message(error: Exception, text: str) -> str:
     """Say where a text is not TOML, and what was probably meant."""
     message = one_line(error, 200)
     found = _PLACE.search(message)
-    if found is None or found[1] is None:
+    lines = text.rstrip().splitlines()
+    if found is None or not lines:
         return f"not valid TOML: {message}"
-    number = int(found[1])
-    lines = text.splitlines()
-    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    number = min(int(found[1] or len(lines)), len(lines))
+    line = lines[number - 1]
     hint = next((f": {words}" for pattern, words in _HINTS if pattern.search(line.split("#")[0])), "")
     what = message[: found.start()]
+    if what.startswith("Cannot"):  # the form is right, but the key has a value already
+        hint = ": this key is given twice"
     return f"not valid TOML: line {number}: {what[:1].lower()}{what[1:]} in '{one_line(line.strip())}'{hint}"

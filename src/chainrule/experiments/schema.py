@@ -68,7 +68,8 @@ class Seeds(Table):
         seeds = table["list"]
         if len({repr(seed) for seed in seeds}) < len(seeds):
             raise ValueError("a seed is listed twice: the two runs would be the same run")
-        return table | {"count": len(seeds), "first": seeds[0]} if seeds else table
+        first = {"first": seeds[0]} if seeds and type(seeds[0]) is int and seeds[0] >= 0 else {}
+        return table | {"count": max(len(seeds), 1)} | first
 
 
 class AxisTable(Table):
