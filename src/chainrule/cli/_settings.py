@@ -10,9 +10,10 @@ from chainrule import nn, optim
 from chainrule.cli._options import naming, parse_batch, parse_hidden
 from chainrule.errors import ConfigError
 from chainrule.metrics import metric
-from chainrule.nn import Network, mlp
+from chainrule.nn import Network, mlp, parse_layers
 from chainrule.population import TrainingConfig
 
+HIDDEN = "4,4"  # what is trained if nothing is said
 PRINTED_LINES = 10
 CURVE_POINTS = (200, 2000)  # points kept of a history, at least and at most
 HISTORY_VALUES = 100_000  # points kept of all histories together, roughly
@@ -26,8 +27,9 @@ class Settings:
     test: float
     stratify: bool
     class_weight: str | None
-    hidden: str
-    activation: str
+    hidden: str | None
+    layers: str | None
+    activation: str | None
     output: str | None
     weight_init: str | None
     bias_init: str
@@ -53,7 +55,7 @@ class Settings:
 
 def build_network(settings: Settings) -> Network:
     """Build the network, naming the option at fault."""
-    hidden = parse_hidden(settings.hidden)
+    hidden = parse_hidden(HIDDEN if settings.hidden is None else settings.hidden)
     for option, lookup, spec in (
         ("--activation", nn.activation, settings.activation),
         ("--output", nn.activation, settings.output),
@@ -68,18 +70,28 @@ def build_network(settings: Settings) -> Network:
         nn.Dense(1, l2=settings.l2)
     with naming("--dropout"):
         nn.Dropout(settings.dropout)
-    return mlp(
-        hidden,
-        settings.activation,
-        settings.output,
-        bias=not settings.no_bias,
-        weight_init=settings.weight_init,
-        bias_init=settings.bias_init,
-        l1=settings.l1,
-        l2=settings.l2,
-        dropout=settings.dropout,
-        normalize=settings.normalize,
-    )
+    shared: dict[str, Any] = {
+        "output": settings.output,
+        "bias": not settings.no_bias,
+        "weight_init": settings.weight_init,
+        "bias_init": settings.bias_init,
+        "l1": settings.l1,
+        "l2": settings.l2,
+    }
+    if settings.layers is not None:
+        _refuse_with_layers(settings)
+        return parse_layers(settings.layers, settings.activation or "relu", **shared)
+    more: dict[str, Any] = {"dropout": settings.dropout, "normalize": settings.normalize}
+    return mlp(hidden, settings.activation or "sigmoid", **shared, **more)
+
+
+def _refuse_with_layers(settings: Settings) -> None:
+    """Refuse options that say what `--layers` says."""
+    given = {"--hidden": settings.hidden is not None, "--dropout": settings.dropout, "--normalize": settings.normalize}
+    words = {"--hidden": "dense 4, dense 4", "--dropout": f"dropout {settings.dropout:g}", "--normalize": "norm"}
+    for option, there in given.items():
+        if there:
+            raise ConfigError(f"{option}: --layers describes the whole network: write '{words[option]}' in it instead")
 
 
 def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:

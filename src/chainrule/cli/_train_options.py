@@ -56,10 +56,27 @@ ClassWeight = Annotated[
 ]
 
 Hidden = Annotated[
-    str, _option(_NETWORK, "--hidden", metavar="N,N", text="Units of each hidden layer, as 4,4; none for no layer.")
+    str | None,
+    _option(_NETWORK, "--hidden", metavar="N,N", text="Units of each hidden layer; none for no layer \\[default: 4,4]"),
+]
+Layers = Annotated[
+    str | None,
+    _option(
+        _NETWORK,
+        "--layers",
+        metavar="TEXT",
+        text="Instead of --hidden, e.g. 'conv 8 5, pool 2, dense 64': dense, conv, conv1d, pool, avgpool, globalpool, "
+        "norm, dropout, flatten.",
+    ),
 ]
 ActivationName = Annotated[
-    str, _option(_NETWORK, "--activation", metavar="SPEC", text="Of the hidden layers; identity means none.")
+    str | None,
+    _option(
+        _NETWORK,
+        "--activation",
+        metavar="SPEC",
+        text="Of the hidden layers; identity means none \\[default: sigmoid; relu with --layers]",
+    ),
 ]
 OutputName = Annotated[
     str | None,

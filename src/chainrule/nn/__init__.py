@@ -11,6 +11,7 @@ from chainrule.nn.conv import Conv1D, Conv2D
 from chainrule.nn.dense import Dense
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.initializers import INITIALIZERS, Initializer, default_initializer, initializer
+from chainrule.nn.layer_language import parse_layers
 from chainrule.nn.losses import LOSSES, Loss, loss, loss_value, output_delta
 from chainrule.nn.network import Forward, Network, ParameterSlot
 from chainrule.nn.normalize import Standardize, fix_statistics
@@ -56,4 +57,5 @@ __all__ = [
     "loss_value",
     "mlp",
     "output_delta",
+    "parse_layers",
 ]

@@ -1,0 +1,50 @@
+"""`chainrule train --layers`: a network in words, trained, saved, read back; errors that mark the word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import Runs, load
+from chainrule.nn import parse_layers
+
+LAYERS = "conv 4 3, norm relu, pool 2, dropout 0.1 channels, dense 8"
+DIGITS = ["train", "--data", "digits", "--layers", LAYERS, "--loss", "softmax_cross_entropy", "--optimizer", "adam"]
+
+
+def test_a_convolutional_network_is_trained_saved_and_read_back(run_cli: Any, tmp_path: Path) -> None:
+    result = run_cli(
+        tmp_path, *DIGITS, "--lr", "0.01", "--batch", "64", "--epochs", "2", "--seeds", "2", "--no-pictures"
+    )
+    assert (result.status, result.err) == (0, "")
+    runs = Runs.load(tmp_path / "chainrule-run")
+    digits = load("digits").draw(0)
+    assert runs[0].member.network == parse_layers(LAYERS).bind((8, 8, 1), 10, "softmax")
+    right = runs[1].predict(digits.X).argmax(axis=1) == digits.y
+    assert np.mean(right) == pytest.approx(runs[1].final["accuracy"])
+    assert runs[1].final["accuracy"] > 0.3  # chance is 0.1
+    # images and rows of pixels are the same samples
+    np.testing.assert_array_equal(runs[0].predict(digits.X.reshape(-1, 8, 8, 1)), runs[0].predict(digits.X))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--layers", "conv 8 3, pol 2"), "did you mean 'pool'?"),
+        (("--layers", "conv 8 9", "--data", "digits"), "a kernel of 9 x 9 does not fit into inputs of 8 x 8"),
+        (("--layers", "conv 8 3, pool 2, pool 2, pool 2", "--data", "digits"), "does not fit into inputs of 1 x 1"),
+        (("--layers", "conv 8 3 groups=2", "--data", "digits"), "1 channels cannot be cut into 2 equal groups"),
+        (("--layers", "conv 8 3", "--data", "xor"), "takes images (height, width, channels)"),
+        (("--layers", "dense 3", "--hidden", "4"), "--hidden: --layers describes the whole network"),
+        (("--layers", "dense 3", "--dropout", "0.5"), "write 'dropout 0.5' in it"),
+        (("--layers", "dense 3", "--normalize"), "write 'norm' in it"),
+    ],
+)
+def test_errors_are_one_line(run_cli: Any, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = run_cli(tmp_path, "train", *arguments)
+    assert result.status == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
