@@ -66,7 +66,7 @@ class Killed:
 
 def sweep_command(recipe: Path, store: str, out: Path, seeds: int, more: Sequence[str] = ()) -> list[str]:
     """Return the command line of a sweep in a process of its own."""
-    options = ["--store", store, "--out", str(out), "--seeds", str(seeds), "--fresh", "0", "--json"]
+    options = ["--store", store, "--out", str(out), "--seeds", str(seeds), "--fresh", "0", "--no-report", "--json"]
     return [sys.executable, "-m", "chainrule", "sweep", str(recipe), *options, *more]
 
 

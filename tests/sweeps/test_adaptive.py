@@ -133,4 +133,4 @@ def test_adaptive_seeds_need_a_success_rule() -> None:
         make_experiment(more="").run(adaptive=True)
     for impossible in ({"batch": 0}, {"most": 0}, {"level": 1.0}):
         with pytest.raises(ConfigError, match="adaptive"):
-            Adaptive(**impossible)  # type: ignore[arg-type]
+            Adaptive(**impossible)

@@ -6,17 +6,31 @@ import math
 
 import pytest
 
+from chainrule import Runs, train
 from chainrule.errors import ConfigError
-from chainrule.experiments.halving import Halving, shortened
+from chainrule.experiments.experiment import Experiment
+from chainrule.experiments.grid import Setting
+from chainrule.experiments.halving import Halving, HalvingReport, shortened
 from chainrule.experiments.scores import quantity_of, score_of
+from chainrule.experiments.sweep_result import SweepResult
 from chainrule.stats import success_rate
 from tests.sweeps.conftest import SUCCESS, Memory, make_experiment, same
 
 RATES = (0.01, 0.05, 0.1, 0.3, 1.0, 3.0, 5.0, 8.0, 20.0)
 
 
-def experiment(**changes: object):  # type: ignore[no-untyped-def]
+def experiment(**changes: object) -> Experiment:
     return make_experiment(**({"rates": RATES, "optimizers": ("sgd",), "epochs": 40} | changes))  # type: ignore[arg-type]
+
+
+def trained(setting: Setting, divisor: int) -> Runs:
+    short = shortened(setting, divisor)
+    return train(short.net, short.source, short.config, seeds=5)
+
+
+def report_of(result: SweepResult) -> HalvingReport:
+    assert result.halving is not None
+    return result.halving
 
 
 def test_epochs_are_shortened_and_rounded_up() -> None:
@@ -28,19 +42,13 @@ def test_epochs_are_shortened_and_rounded_up() -> None:
 def test_each_rung_keeps_the_best_third_on_the_same_seeds(memory: Memory) -> None:
     one = experiment()
     result = one.run(store=memory, halving=Halving(eta=3, rungs=3, check=0.0), fresh=0)
-    assert [(rung.cells, rung.kept) for rung in result.halving.rungs] == [(9, 3), (3, 1), (1, 1)]
+    assert [(rung.cells, rung.kept) for rung in report_of(result).rungs] == [(9, 3), (3, 1), (1, 1)]
     # by hand: score all cells at five epochs, the best three at fourteen
     settings = [cell.setting for cell in one.cells()]
     quantity = quantity_of(one.recipe, settings)
 
     def scores(which: list[int], divisor: int) -> dict[int, float]:
-        return {k: score_of(one.recipe, _runs(settings[k], divisor), quantity) for k in which}
-
-    def _runs(setting, divisor):  # type: ignore[no-untyped-def]
-        from chainrule import train
-
-        short = shortened(setting, divisor)
-        return train(short.net, short.source, short.config, seeds=5)
+        return {k: score_of(one.recipe, trained(settings[k], divisor), quantity) for k in which}
 
     first = scores(list(range(9)), 9)
     three = sorted(first, key=lambda k: -first[k])[:3]
@@ -51,7 +59,7 @@ def test_each_rung_keeps_the_best_third_on_the_same_seeds(memory: Memory) -> Non
     assert {k for k, cell in enumerate(result) if cell.pruned_after == 14} == set(three) - {winner}
     for k, cell in enumerate(result):
         divisor = {5: 9, 14: 3, None: 1}[cell.pruned_after]
-        assert all(same(a, b) for a, b in zip(cell.runs, _runs(settings[k], divisor), strict=True))
+        assert all(same(a, b) for a, b in zip(cell.runs, trained(settings[k], divisor), strict=True))
 
 
 @pytest.mark.parametrize("more", [SUCCESS, ""])
@@ -59,7 +67,7 @@ def test_with_every_cell_checked_the_report_is_the_whole_truth(memory: Memory, m
     one = experiment(more=more, epochs=60)
     whole = one.run(store=memory, fresh=0)
     halved = one.run(store=memory, halving=Halving(eta=3, rungs=3, check=1.0), fresh=0)
-    report = halved.halving
+    report = report_of(halved)
     assert report.checked == report.pruned == 8
     assert all(cell.pruned_after is None for cell in halved)  # all were trained to the end
     assert all(same(a, b) for x, y in zip(whole, halved, strict=True) for a, b in zip(x.runs, y.runs, strict=True))
@@ -80,7 +88,7 @@ def test_with_every_cell_checked_the_report_is_the_whole_truth(memory: Memory, m
 
 def test_epochs_saved_are_counted() -> None:
     result = experiment().run(halving=Halving(check=0.0), fresh=0)
-    report = result.halving
+    report = report_of(result)
     assert report.epochs == 5 * (9 * 5 + 3 * 14 + 1 * 40)
     assert report.epochs_whole == 5 * 9 * 40
     assert (report.checked, report.beaten, report.lost) == (0, None, 0.0)
@@ -92,7 +100,7 @@ def test_epochs_saved_are_counted() -> None:
 def test_at_least_five_are_checked_and_the_draw_is_repeatable(memory: Memory) -> None:
     first = experiment().run(store=memory, halving=True, fresh=0)
     again = experiment().run(store=memory, halving=True, fresh=0)
-    assert first.halving.checked == 5
+    assert report_of(first).checked == 5
     assert [cell.pruned_after for cell in first] == [cell.pruned_after for cell in again]
     assert again.computed == 0
     assert sum(cell.pruned_after is None for cell in first) == 6
@@ -103,7 +111,7 @@ def test_cells_that_nothing_tells_apart_are_all_kept() -> None:
     result = make_experiment(source="linear(n=30)", loss="mse", rates=(1e250, 1e251), optimizers=("sgd",)).run(
         halving=True, fresh=0
     )
-    assert result.halving.pruned in (0, 1)
+    assert report_of(result).pruned in (0, 1)
     assert all(len(cell.runs) == 5 for cell in result)
 
 
@@ -115,7 +123,7 @@ def test_a_cell_that_cannot_be_trained_is_missing_not_given_up() -> None:
     assert "validation" in bad.missing
     assert bad.pruned_after is None
     assert len(bad.runs) == 0
-    assert result.halving.rungs[0].cells == 9
+    assert report_of(result).rungs[0].cells == 9
 
 
 def test_halving_does_not_go_with_everything() -> None:
@@ -125,7 +133,7 @@ def test_halving_does_not_go_with_everything() -> None:
         experiment().run(halving=True, sampler="optuna")
     for impossible in ({"eta": 1}, {"rungs": 1}, {"check": 1.5}):
         with pytest.raises(ConfigError, match="halving"):
-            Halving(**impossible)  # type: ignore[arg-type]
+            Halving(**impossible)
 
 
 def test_a_budget_ends_halving_early() -> None:

@@ -58,7 +58,8 @@ def carry_out(request: SweepRequest, output: Output) -> None:
         answers = _answer(request, result, store, resources, output)
         interrupt.deaf = True
         report = Report(result, answers, store.redacted)
-        report.write(out)
+        if not request.no_report:
+            report.write(out)
         if export is not None:
             report.export(export, request)
     report.tell(output)
@@ -183,7 +184,8 @@ class Report:
             output.result(clean(sentence))
         for line in (*lost_lines(summary), *remarks(summary)):
             output.note(line)
-        output.result(f"report: {clean(self.page)}", "bold")
+        if self.page is not None:
+            output.result(f"report: {clean(self.page)}", "bold")
         if self.exported is not None:
             output.result(f"table: {clean(self.exported)}", "bold")
         output.detail(

@@ -48,6 +48,7 @@ class SweepRequest:
     fresh: int | None
     fail_fast: bool
     out: str
+    no_report: bool
     export: str | None
     quick: bool
     data_dir: str | None
@@ -105,6 +106,9 @@ def sweep(
         bool, typer.Option("--fail-fast", metavar="", help="End at the first cell that cannot be trained.")
     ] = False,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = "chainrule-sweep",
+    no_report: Annotated[
+        bool, typer.Option("--no-report", metavar="", help="Write no page: train, keep and print only.")
+    ] = False,
     export: Annotated[
         str | None,
         typer.Option("--export", metavar="FILE", help="Also write every run to FILE.csv, .parquet or .json."),
