@@ -49,6 +49,9 @@ def layer_from_description(description: Any) -> Layer:
     for key in values:
         if key not in known:
             raise ConfigError(f"layer '{name}': {unknown_name('field', key, known)}")
+    for field in dataclasses.fields(cls):
+        if field.default is dataclasses.MISSING and field.name not in values:
+            raise ConfigError(f"layer '{name}' needs '{field.name}'")
     layer: Layer = cls(**values)
     return layer
 

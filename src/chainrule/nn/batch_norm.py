@@ -62,7 +62,9 @@ class BatchNorm(Layer):
         require(good, f"batch_norm: momentum must lie in (0, 1], got {self.momentum!r}")
         good = _is_number(self.eps) and 0 < self.eps < math.inf
         require(good, f"batch_norm: eps must be positive and finite, got {self.eps!r}")
-        if self.axes is not None and self.axes != 0:
+        for key in ("momentum", "eps"):  # a NumPy float64 would turn float32 arrays into float64
+            object.__setattr__(self, key, float(getattr(self, key)))
+        if self.axes is not None and (self.axes != 0 or isinstance(self.axes, bool)):
             object.__setattr__(self, "axes", whole_number(self.axes, "batch_norm: axes"))
         object.__setattr__(self, "activation", spec_of(activation(self.activation)))
 
@@ -75,7 +77,10 @@ class BatchNorm(Layer):
         """Return the layer for inputs of a shape; raises `ShapeError` if it was written for other axes."""
         axes = len(input_shape) - 1
         if self.axes not in (None, axes):
-            raise ShapeError(f"batch_norm takes inputs with {self.axes} spatial axes, got features {input_shape}")
+            raise ShapeError(
+                f"batch_norm was made for inputs with spatial axes = {self.axes}, got features {input_shape}: leave its "
+                "axes open"
+            )
         return replace(self, axes=axes)
 
     def parameter_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

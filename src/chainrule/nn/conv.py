@@ -25,6 +25,7 @@ share an input, which is `Windows.fold`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,6 +37,9 @@ from chainrule.nn._types import Array
 from chainrule.nn._weights import WeightLayer
 from chainrule.nn.activations import activation
 from chainrule.nn.windows import Numbers, Padding, Windows, as_padding, per_axis
+
+PIECE = 2**21
+"""Patches are made for about so many numbers at a time: 16 MiB in float64."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,8 @@ class _Conv(WeightLayer):
             raise ShapeError(f"{self.name} takes inputs of shape {axes}, got features {input_shape}")
         if input_shape[-1] % self.groups:
             raise ShapeError(
-                f"{self.name}: {input_shape[-1]} channels cannot be cut into {self.groups} equal groups; inputs have "
-                f"shape {input_shape}"
+                f"{self.name}: the last axis of inputs of shape {input_shape}, their channels, cannot be cut into "
+                f"{self.groups} equal groups"
             )
         return (*self.windows.places(input_shape[:-1]), self.filters)
 
@@ -140,31 +144,65 @@ class _Conv(WeightLayer):
         self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None, training: bool = False
     ) -> LayerRecord:
         """Z = P W + b for the patches P of A_in, A = f(Z); A_in (..., n, *axes, c), Z and A (..., n, *places, f)."""
-        Z = self._join(self._rows(A_in) @ self._columns(params["W"]))
-        if self.bias:
-            Z = Z + params["b"][..., None, :]
+        W = self._columns(params["W"])
         n, places = A_in.shape[-self.axes - 2], self.windows.places(A_in.shape[-1 - self.axes : -1])
-        Z = Z.reshape(*Z.shape[:-2], n, *places, self.filters)
+        lead = np.broadcast_shapes(A_in.shape[: -self.axes - 2], W.shape[:-3])
+        Z = np.empty((*lead, n, *places, self.filters), dtype=np.result_type(A_in, W))
+        for members, samples in self._pieces(A_in, A_in):
+            part = self._join(self._rows(self._part(A_in, members, samples)) @ _of(members, W, 3))
+            if self.bias:
+                part = part + _of(members, params["b"], 1)[..., None, :]
+            met = self._part(Z, members, samples)
+            met[...] = part.reshape(met.shape)
         return LayerRecord(A_in, Z, self.act.forward(Z))
 
     def input_gradient(self, params: dict[str, Array], record: LayerRecord, delta: Array) -> Array:
         """DP = delta W', and dA_in its sum over the windows that share an input."""
-        A, kernel = record.A_in, self.windows.kernel
-        places, axes, n = delta.shape[-1 - self.axes : -1], A.shape[-1 - self.axes : -1], A.shape[-self.axes - 2]
-        dP = self._split(self._flat(delta)) @ np.swapaxes(self._columns(params["W"]), -1, -2)  # (..., g, n places, K)
-        dP = dP.reshape(*dP.shape[:-1], *kernel, -1)
-        dP = np.moveaxis(dP, -self.axes - 3, -2)  # the groups go beside their channels
-        dP = dP.reshape(*dP.shape[: -self.axes - 3], n, *places, *kernel, A.shape[-1])
-        return self.windows.fold(dP, axes)
+        axes, channels = record.A_in.shape[-1 - self.axes : -1], record.A_in.shape[-1]
+        transposed = np.swapaxes(self._columns(params["W"]), -1, -2)
+        dA = np.empty((*delta.shape[: -self.axes - 1], *axes, channels), dtype=delta.dtype)
+        for members, samples in self._pieces(delta, record.A_in):
+            part = self._part(delta, members, samples)
+            dP = self._split(self._flat(part)) @ _of(members, transposed, 3)  # (..., g, n places, K)
+            dP = dP.reshape(*dP.shape[:-1], *self.windows.kernel, -1)
+            dP = np.moveaxis(dP, -self.axes - 3, -2)  # the groups go beside their channels
+            dP = dP.reshape(*part.shape[:-1], *self.windows.kernel, channels)
+            self._part(dA, members, samples)[...] = self.windows.fold(dP, axes)
+        return dA
 
     def parameter_gradients(self, params: dict[str, Array], record: LayerRecord, delta: Array) -> dict[str, Array]:
         """DW = P' delta and db = sum of delta, over all samples and places."""
-        rows, flat = self._rows(record.A_in), self._flat(delta)
-        dW = self._join(np.swapaxes(rows, -1, -2) @ self._split(flat))  # (..., K, filters)
-        grads: dict[str, Array] = {"W": dW.reshape(*dW.shape[:-2], *params["W"].shape[-self.weight_axes :])}
-        if self.bias:
-            grads["b"] = np.sum(flat, axis=-2)
-        return grads
+        dW = np.zeros(delta.shape[: -self.axes - 2] + params["W"].shape[-self.weight_axes :], dtype=delta.dtype)
+        for members, samples in self._pieces(record.A_in, record.A_in):
+            rows = self._rows(self._part(record.A_in, members, samples))
+            flat = self._flat(self._part(delta, members, samples))
+            part = self._join(np.swapaxes(rows, -1, -2) @ self._split(flat))  # (..., K, filters)
+            dW[members] += part.reshape(dW[members].shape)
+        return {"W": dW} | ({"b": np.sum(self._flat(delta), axis=-2)} if self.bias else {})
+
+    # -- pieces: a patch matrix is as many times larger than its input as the kernel has entries -------------------
+
+    def _pieces(self, led: Array, A_in: Array) -> Iterator[tuple[tuple[slice, ...], slice]]:
+        """Yield (members, samples) so that the patches of each piece hold about `PIECE` numbers.
+
+        The members are those of `led`. How the samples are cut depends on one member's shapes alone, so that a member
+        computes the same sums alone and in company.
+        """
+        lead, n = led.shape[: -self.axes - 2], led.shape[-self.axes - 2]
+        places = math.prod(self.windows.places(A_in.shape[-1 - self.axes : -1]))
+        one = places * math.prod(self.windows.kernel) * A_in.shape[-1]
+        samples = min(max(PIECE // one, 1), n)
+        members = max(PIECE // (one * max(samples, 1)), 1)
+        blocks = [(slice(k, k + members),) for k in range(0, lead[0], members)] if lead else [()]
+        for block in blocks:
+            for start in range(0, n, max(samples, 1)):
+                yield block, slice(start, start + samples)
+
+    def _part(self, A: Array, members: tuple[slice, ...], samples: slice) -> Array:
+        """Return a view of the samples of a piece, and of its members if the piece has some."""
+        index: Any = (..., samples, *(slice(None),) * (self.axes + 1))
+        part: Array = A[members][index]
+        return part
 
     # -- matrices: samples and places are rows, entries and channels are columns; groups come before both ---------
 
@@ -196,6 +234,11 @@ class _Conv(WeightLayer):
         """Return (..., g, rows, f / g) as (..., rows, f)."""
         joined = np.moveaxis(parts, -3, -2)
         return joined.reshape(*joined.shape[:-2], self.filters)
+
+
+def _of(members: tuple[slice, ...], weights: Array, axes: int) -> Array:
+    """Return the members' weights; those that all members share, of `axes` axes only, as they are."""
+    return weights[members] if weights.ndim > axes else weights
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         good = isinstance(self.rate, int | float) and not isinstance(self.rate, bool) and 0 <= self.rate < 1
         require(good, f"dropout: rate must lie in [0, 1), got {self.rate!r}")
+        object.__setattr__(self, "rate", float(self.rate))  # a NumPy float64 would turn float32 arrays into float64
         require(isinstance(self.channels, bool), f"dropout: channels must be true or false, got {self.channels!r}")
         require(self.axes is None or self.channels, "dropout: axes are only for whole channels: set channels=True")
         if self.axes is not None:
@@ -50,7 +51,7 @@ class Dropout(Layer):
             return self
         axes = len(input_shape) - 1
         if axes < 1 or self.axes not in (None, axes):
-            wanted = "at least one spatial axis" if self.axes is None else f"{self.axes} spatial axes"
+            wanted = "at least one spatial axis" if self.axes is None else f"spatial axes = {self.axes}"
             raise ShapeError(f"dropout of channels takes inputs with {wanted}, got features {input_shape}")
         return replace(self, axes=axes)
 

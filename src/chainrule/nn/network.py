@@ -3,6 +3,8 @@
 forward:   A_0 = X;  Z_l = A_(l-1) W_l + b_l;  A_l = f_l(Z_l)
 backward:  delta_L = dL/dZ_L from the loss;  dW_l = A_(l-1)' delta_l;  db_l = sum delta_l;
            dA_(l-1) = delta_l W_l';  delta_(l-1) = dA_(l-1) * f'(Z_(l-1))
+
+for dense layers; every kind of layer says in its own module what takes the place of A W.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from chainrule.nn.trace import Trace, trace_step
 from chainrule.spec import require
 
 __all__ = ["Forward", "Network", "ParameterSlot"]
+
+_ROW = "end with Flatten, or a global pooling, and a dense layer"
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,9 @@ class Network:
             )
         network = Network((*self.layers[:-1], last), shape)
         if n_outputs is not None and network.output_shape != (n_outputs,):
+            advice = f": {_ROW}" if len(network.output_shape) > 1 else ""
             raise ShapeError(
-                f"the network gives outputs of shape {network.output_shape}, the targets have ({n_outputs},)"
+                f"the network gives outputs of shape {network.output_shape}, the targets have ({n_outputs},){advice}"
             )
         return network
 
@@ -140,6 +145,11 @@ class Network:
             return (math.prod(shape),)
         if wanted == 2 and len(shape) == 1:
             return (*shape, 1)
+        if wanted == 2:
+            raise ShapeError(
+                f"the network's first layer takes sequences (length, channels), the data have features {shape}: use "
+                "conv2d and its poolings for images"
+            )
         raise ShapeError(
             f"the network's first layer takes images (height, width, channels), the data have features {shape}: use "
             "image data, or begin with conv1d or dense layers"
@@ -235,7 +245,7 @@ class Network:
         return self._backward(params, forward, delta_out)[0]
 
     def input_gradient(self, params: Params, forward: Forward, delta_out: Array) -> Array:
-        """Return dL/dX, (..., n, d), from delta_out = dL/dZ of the output layer."""
+        """Return dL/dX, (..., n, *input_shape), from delta_out = dL/dZ of the output layer."""
         _, delta = self._backward(params, forward, delta_out)
         return self.layers[0].input_gradient(params[0], forward.records[0], delta)
 
@@ -294,6 +304,8 @@ class Network:
         """
         loss = find_loss(loss)
         act = self.output_activation
+        if len(self.output_shape) != 1:
+            raise ShapeError(f"a loss is of outputs in a row, the network gives {self.output_shape}: {_ROW}")
         value = loss_value(loss, act, forward.Z, forward.A, Y, weight)
         grads = self.backward(params, forward, output_delta(loss, act, forward.Z, forward.A, Y, weight))
         return self._with_penalties(params, value, grads)
@@ -321,11 +333,13 @@ class Network:
         A: Array = np.asarray(X)
         shape = self.shapes[0]
         axes = len(shape) + 1
-        if axes > 2 and A.ndim in (2, 3) and A.shape[-1] == math.prod(shape):
-            A = A.reshape(*A.shape[:-1], *shape)
-        if A.ndim not in (axes, axes + 1) or A.shape[-len(shape) :] != shape:
+        fits, flat = A.shape[-len(shape) :] == shape, math.prod(shape)
+        if not fits and A.ndim in (2, 3) and A.shape[-1] == flat:  # rows of pixels
+            A, fits = A.reshape(*A.shape[:-1], *shape), True
+        if A.ndim not in (axes, axes + 1) or not fits:
             wanted = ", ".join(map(str, shape))
-            raise ShapeError(f"the network takes samples of shape (n, {wanted}), got {A.shape}")
+            rows = f" or (n, {flat})" if axes > 2 else ""
+            raise ShapeError(f"the network takes samples of shape (n, {wanted}){rows}, got {A.shape}")
         lead = self._member_axis(params)
         if A.ndim > axes and lead != A.shape[:1]:
             raise ShapeError(f"samples of shape {A.shape} do not fit weights with member axis {lead}")

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from chainrule.errors import ShapeError
 from chainrule.nn._base import DropoutStream, Forward, Layer, LayerRecord
 from chainrule.nn._types import Array, Params
 from chainrule.nn.activations import Activation, activation
@@ -39,7 +40,17 @@ class Standardize(Layer):
     def __post_init__(self) -> None:
         good = isinstance(self.eps, int | float) and not isinstance(self.eps, bool) and 0 < self.eps < math.inf
         require(good, f"standardize: eps must be positive and finite, got {self.eps!r}")
+        object.__setattr__(self, "eps", float(self.eps))  # a NumPy float64 would turn float32 arrays into float64
         object.__setattr__(self, "activation", spec_of(activation(self.activation)))
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the features as they come in: one axis of them."""
+        if len(input_shape) != 1:
+            raise ShapeError(
+                f"standardize takes inputs of shape (n, features), got features {input_shape}: use batch_norm for "
+                "sequences and images"
+            )
+        return input_shape
 
     @property
     def act(self) -> Activation:
@@ -89,11 +100,12 @@ def fix_statistics(params: Params, forward: Forward) -> Params:
     Returns
     -------
     Params
-        The same weights; a layer that normalised over the samples also has ``mean`` and ``scale``, (..., features).
+        The same weights; a `Standardize` layer that normalised over the samples also has ``mean`` and ``scale``,
+        (..., features). `BatchNorm` has running averages of its own and keeps them.
     """
     return tuple(
         weights
-        if record.scale is None
+        if record.scale is None or weights
         else {**weights, "mean": np.mean(record.A_in, axis=-2), "scale": record.scale[..., 0, :]}
         for weights, record in zip(params, forward.records, strict=True)
     )

@@ -87,7 +87,10 @@ class _MaxPool(_Pool):
     def forward(
         self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None, training: bool = False
     ) -> LayerRecord:
-        """Z = A = the largest entry of each window; A_in (..., n, *axes, c), Z (..., n, *places, c)."""
+        """Z = A = the largest entry of each window; A_in (..., n, *axes, c), Z (..., n, *places, c).
+
+        NaN counts as the largest, so that a training that diverges is seen to.
+        """
         Z = np.max(self._entries(A_in, -math.inf), axis=-2)
         return LayerRecord(A_in, Z, Z)
 

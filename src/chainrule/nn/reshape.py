@@ -31,7 +31,7 @@ class _Places(Layer):
     axes: int | None = None
 
     def __post_init__(self) -> None:
-        if self.axes is not None and self.axes != 0:
+        if self.axes is not None and (self.axes != 0 or isinstance(self.axes, bool)):
             object.__setattr__(self, "axes", whole_number(self.axes, f"{self.name}: axes"))
 
     def fitted(self, input_shape: tuple[int, ...]) -> Self:
@@ -44,7 +44,7 @@ class _Places(Layer):
         """
         axes = len(input_shape) - 1
         if self.axes not in (None, axes) or axes < self.least_axes:
-            wanted = "at least one spatial axis" if self.axes is None else f"{self.axes} spatial axes"
+            wanted = "at least one spatial axis" if self.axes is None else f"spatial axes = {self.axes}"
             raise ShapeError(f"{self.name} takes inputs with {wanted} and channels, got features {input_shape}")
         return replace(self, axes=axes)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from chainrule.nn._base import Forward, Layer, LayerRecord
 from chainrule.nn._types import Array, Params
+from chainrule.nn.conv import Conv1D, Conv2D
 from chainrule.nn.losses import Loss, loss_value, output_delta
 from chainrule.spec import spec_of
 
@@ -28,7 +29,8 @@ class Trace(Mapping[str, Array]):
     With L affine layers: ``X``, ``Z1``, ``A1``, ..., ``ZL``, ``AL``, ``loss``, ``deltaL``, ``dWL``, ``dbL``,
     ``dA(L-1)``, ``delta(L-1)``, ..., ``dW1``, ``db1``. ``dAL`` comes before ``deltaL`` only where loss and output
     activation have no common form in the logits. A layer without weights takes the number of the affine layer
-    below it and its own name: ``Z1_standardize``, ``A1_dropout``.
+    below it and its own name: ``Z1_standardize``, ``A1_dropout``, ``dgamma1_batch_norm``. ``patches`` are the inputs of
+    every window of a convolution, one row a window.
     """
 
     def __init__(self, steps: Sequence[TraceStep]) -> None:
@@ -120,10 +122,12 @@ def _gradient_steps(
 ) -> list[TraceStep]:
     """Return dW and db of one layer, with the derivative of its penalty."""
     A_in = "X" if below is None else f"A{below}"
-    formulas = {"W": f"{A_in}' delta{label}", "b": f"sum of delta{label} over the samples"}
-    extra = layer.penalty_gradient(params)
+    extra, follow = layer.penalty_gradient(params), layer.running(params, record)
+    formulas = _weight_formulas(layer, A_in, label)
     steps = []
     for key, grad in layer.parameter_gradients(params, record, delta).items():
+        if key in follow:
+            continue  # no derivative moves a running average
         formula = formulas.get(key, f"derivative by {key}{label}")
         if key in extra:
             grad, formula = grad + extra[key], formula + " + penalty"
@@ -131,16 +135,35 @@ def _gradient_steps(
     return steps
 
 
+def _by_windows(layer: Layer) -> bool:
+    """Whether the layer is a dense one for every window: a convolution."""
+    return isinstance(layer, Conv1D | Conv2D)
+
+
+def _weight_formulas(layer: Layer, A_in: str, label: str) -> dict[str, str]:
+    """Say how the gradients of a layer's weights come from its input and delta."""
+    delta = f"delta{label}"
+    if not layer.affine:
+        return {"gamma": f"sum of {delta} * normalised {A_in}", "beta": f"sum of {delta}"}
+    if _by_windows(layer):
+        return {"W": f"patches({A_in})' {delta}", "b": f"sum of {delta} over the samples and places"}
+    return {"W": f"{A_in}' {delta}", "b": f"sum of {delta} over the samples"}
+
+
 def _forward_formula(layer: Layer, below: str, label: str) -> str:
     """Say how Z comes from what is below."""
     if not layer.affine:
         return f"{layer.name}({below})"
-    return f"{below} W{label}" + (f" + b{label}" if getattr(layer, "bias", True) else "")
+    product = f"patches({below}) W{label}" if _by_windows(layer) else f"{below} W{label}"
+    return product + (f" + b{label}" if getattr(layer, "bias", True) else "")
 
 
 def _back_formula(layer: Layer, label: str) -> str:
     """Say how dA of the layer below comes from this layer's delta."""
-    return f"delta{label} W{label}'" if layer.affine else f"delta{label}, back through {layer.name}"
+    if not layer.affine:
+        return f"delta{label}, back through {layer.name}"
+    product = f"delta{label} W{label}'"
+    return f"{product}, summed over the windows that share an input" if _by_windows(layer) else product
 
 
 def _delta_formula(layer: Layer, label: str) -> str:

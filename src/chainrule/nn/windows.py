@@ -173,7 +173,10 @@ def as_padding(value: object, rank: int, what: str) -> Padding:
 
 
 def _is_count(value: Any) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) >= 0
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= 0
+    except TypeError:
+        return False
 
 
 def _by(numbers: Numbers) -> str:
