@@ -67,8 +67,8 @@ def order_chance(
 
     The interval covers that the seeds at hand are a sample. For 0/1 outcomes it has the percentiles of the chance over
     the Dirichlet posterior with Jeffreys's prior; else the percentiles over resampled seeds. Resampling never gives
-    a seed unlike those at hand, whose share may be up to 1 - (alpha/2)^(1/n): so no lower end is above, and no upper
-    end below, what a study is certain to show if it meets none of them.
+    a seed unlike those at hand, so the ends are no nearer to 0 or 1 than those of the exact interval after n / runs
+    separate studies that all came out the same: (alpha/2)^(runs/n).
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def order_chance(
     tail = 0.5 - level / 2
     low, high = (float(end) for end in np.quantile(draws[:, 0], [tail, 1.0 - tail]))
     if not binary:
-        only_seen = (tail ** (1.0 / n)) ** (runs if paired else 2 * runs)
-        low, high = min(low, only_seen), max(high, 1.0 - only_seen)
+        agreeing = tail ** (runs / n)
+        low, high = min(low, agreeing), max(high, 1.0 - agreeing)
     interval = Interval(min(low, shows), max(high, shows), level)
     return Chance(shows, other, tied, interval, runs, n, paired, binary, statistic)
 

@@ -60,8 +60,8 @@ def axis_importance(
 
     Differences between cell means are partly the luck of the seeds. What luck adds to each sum of squares is
     estimated from how the seeds scatter and taken off, so an axis without effect has a share around 0 (shown as 0 if
-    it falls below) however few the seeds. The intervals are percentiles over resampled seeds, kept whole, with that
-    correction made once more for the resampling.
+    it falls below) however few the seeds. The intervals are expanded percentiles (Hesterberg 2015) over resampled
+    seeds, kept whole, with that correction made once more for the resampling.
 
     In a complete grid the shares add up to 1 where the axes do not interact, and to less where they do. In other
     designs (zipped or conditional axes, random places) axes overlap: what two axes cannot be told apart in counts as
@@ -100,7 +100,8 @@ def axis_importance(
     counts = np.stack([np.bincount(draw, minlength=n) for draw in draws]).astype(np.float64)
     point = _shares(scores, groupings, len(axes), np.ones((1, n)), corrections=1)[0]
     spread = _shares(scores, groupings, len(axes), counts, corrections=2)
-    low, high = np.quantile(spread, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    tail = _expanded_tail(n, level)
+    low, high = np.quantile(spread, [tail, 1.0 - tail], axis=0)
     found = {}
     for i, (axis, codes) in enumerate(axes.items()):
         j = i + len(axes)
@@ -127,6 +128,13 @@ def axis_codes(places: Sequence[Mapping[str, object]]) -> dict[str, Codes]:
         texts = [repr(place[axis]) if axis in place else "" for place in places]
         found[axis] = np.array([values.setdefault(text, len(values)) for text in texts], dtype=np.int64)
     return found
+
+
+def _expanded_tail(n: int, level: float) -> float:
+    """Return the tail at which percentiles of a resampled mean of n values are as wide as Student's interval."""
+    from scipy.stats import norm, t
+
+    return float(norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf(0.5 + level / 2, n - 1)))
 
 
 def _others(axes: Mapping[str, Codes], left_out: str) -> Codes:

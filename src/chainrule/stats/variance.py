@@ -87,8 +87,9 @@ def crossed_components(
     Sums of squares are set equal to what they are expected to be (analysis of variance; Henderson's method 3 where
     combinations are missing). The intervals are generalized ones (Weerahandi 1993; Burdick and Graybill 1992 treat
     the same problem): each sum of squares is divided by draws of a chi-square with its degrees of freedom, and the
-    components are solved for anew. With few levels they are wide, and they should be: five initial weights say
-    little about the scatter of all.
+    components are solved for anew. Heavy tails of the remainder count as fewer degrees of freedom (its sum of squares
+    has relative variance 2 / df + excess / n); those of a factor's few levels cannot be seen. With few levels the
+    intervals are wide, and they should be: five initial weights say little about the scatter of all.
 
     Parameters
     ----------
@@ -116,12 +117,25 @@ def crossed_components(
         raise DataError(f"{len(y)} values are too few to split by {len(codes)} factors: nothing is left for the rest")
     if freedom.min() < 1:
         raise DataError(f"the factors {', '.join(codes)} cannot be told apart: their levels go together")
-    chi = stream(seed, "bootstrap").chisquare(freedom, size=(n_draws, len(freedom)))
+    effective = freedom.copy()
+    effective[len(codes) :] = 2.0 / (2.0 / freedom[len(codes) :] + _excess(codes, y) / len(y))
+    chi = stream(seed, "bootstrap").chisquare(effective, size=(n_draws, len(freedom)))
     solve = np.linalg.inv(expected).T
-    estimates = (squares / freedom) @ solve
-    draws = (np.maximum(squares, 0.0) / chi) @ solve
+    means = squares / freedom
+    estimates = means @ solve
+    draws = (np.maximum(means, 0.0) * effective / chi) @ solve
     found = _components(codes, terms, estimates, draws, level)
     return CrossedComponents(found[:-1], found[-1], float(y.mean()), len(y), complete, level)
+
+
+def _excess(codes: Mapping[str, Codes], y: Array) -> float:
+    """Return the excess kurtosis of what the factors leave, at least 0."""
+    basis = _basis([np.ones((len(y), 1)), *(np.eye(int(part.max()) + 1)[part] for part in codes.values())])
+    left = y - basis @ (basis.T @ y)
+    variance = float(np.mean(left**2))
+    if variance <= 1e-20 * float(np.mean(y**2)):
+        return 0.0
+    return max(0.0, float(np.mean(left**4)) / variance**2 - 3.0)
 
 
 def _codes(factors: Mapping[str, Sequence[object]], n: int) -> dict[str, Codes]:
