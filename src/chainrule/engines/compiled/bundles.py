@@ -75,6 +75,7 @@ class Facts:
             *(len(plan.sizes), plan.sizes[0], plan.sizes[-1], plan.activations, plan.numbers, plan.biases),
             *(plan.loss, plan.loss_number, plan.averaged, plan.metric, plan.optimizer, plan.clip_norm, plan.clip_value),
             *(any(plan.l1) or any(plan.l2), rules, plan.ratio),
+            *(plan.geometries, plan.sizes if plan.spatial else ()),  # only dense layers can be padded
             *(config.dtype, config.epochs, config.log_every, self.batch, config.shuffle, config.window),
             *(self.n, weighted, held_out, bool(self.extras)),
         )

@@ -18,8 +18,9 @@ from chainrule.engines.compiled.codes import (
     OPTIMIZERS,
     PATIENCE,
 )
+from chainrule.engines.compiled.geometry import Geometry, geometry_of
 from chainrule.metrics import for_task
-from chainrule.nn import Dense, loss
+from chainrule.nn import Dense, Flatten, Layer, Network, loss
 from chainrule.optim import LossBelow, LossRatio, Patience, Target, optimizer, schedule, stopping_rule
 
 
@@ -42,7 +43,9 @@ class Plan:
     Attributes
     ----------
     sizes : tuple of int
-        Features, units of each layer.
+        Features, units of each layer; those of an image are all its numbers. Layers that only rename places are none.
+    geometries : tuple of Geometry or None
+        Of each layer that knows places; None for a dense one.
     activations, numbers : tuple of int, tuple of float
         Code of each layer's activation, and its own number (slope of leaky_relu, alpha of elu; else 0).
     biases : tuple of bool
@@ -64,6 +67,7 @@ class Plan:
     """
 
     sizes: tuple[int, ...]
+    geometries: tuple[Geometry | None, ...]
     activations: tuple[int, ...]
     numbers: tuple[float, ...]
     biases: tuple[bool, ...]
@@ -88,8 +92,21 @@ class Plan:
     @property
     def n_parameters(self) -> int:
         """Number of weights of one member."""
-        pairs = zip(self.sizes[:-1], self.sizes[1:], self.biases, strict=True)
-        return sum(i * o + (o if bias else 0) for i, o, bias in pairs)
+        return sum(weights + biases for weights, biases in self.arrays)
+
+    @property
+    def arrays(self) -> tuple[tuple[int, int], ...]:
+        """Weights and biases of each layer, as they follow each other in a member's flat weights."""
+        layers = zip(self.sizes[:-1], self.sizes[1:], self.geometries, self.biases, strict=True)
+        return tuple(
+            (i * o, o if bias else 0) if one is None else (one.n_weights, one.filters if bias else 0)
+            for i, o, one, bias in layers
+        )
+
+    @property
+    def spatial(self) -> bool:
+        """Whether some layers know places."""
+        return any(one is not None for one in self.geometries)
 
 
 def why_not(cohort: Cohort) -> str | None:
@@ -126,16 +143,17 @@ def make_plan(cohort: Cohort) -> Plan:
     """Return the plan of a cohort that compiled engines can train (see `why_not`)."""
     network, config = cohort.network, cohort.config
     task = cohort.splits[0].train.task
-    layers = [layer for layer in network.layers if isinstance(layer, Dense)]
+    layers = _planned(network)
     of = loss(config.loss)
     rate = schedule(config.schedule)
     return Plan(
-        sizes=tuple(shape[0] for shape in network.shapes),
-        activations=tuple(ACTIVATIONS[layer.act.name] for layer in layers),
-        numbers=tuple(float(getattr(layer.act, "slope", getattr(layer.act, "alpha", 0.0))) for layer in layers),
-        biases=tuple(layer.bias for layer in layers),
-        l1=tuple(layer.l1 for layer in layers),
-        l2=tuple(layer.l2 for layer in layers),
+        sizes=(math.prod(network.shapes[0]), *(math.prod(layer.output_shape(shape)) for layer, shape in layers)),
+        geometries=tuple(None if isinstance(layer, Dense) else geometry_of(layer, shape) for layer, shape in layers),
+        activations=tuple(ACTIVATIONS[layer.act.name] for layer, _ in layers),
+        numbers=tuple(float(getattr(layer.act, "slope", getattr(layer.act, "alpha", 0.0))) for layer, _ in layers),
+        biases=tuple(bool(getattr(layer, "bias", False)) for layer, _ in layers),
+        l1=tuple(float(getattr(layer, "l1", 0.0)) for layer, _ in layers),
+        l2=tuple(float(getattr(layer, "l2", 0.0)) for layer, _ in layers),
         loss=LOSSES[of.name],
         loss_number=_first(of, "delta", "scale", "label_smoothing", "eps"),
         averaged=of.reduction == "mean",
@@ -147,6 +165,12 @@ def make_plan(cohort: Cohort) -> Plan:
         rules=tuple(_rule(spec, task) for spec in config.stopping),
         ratio=rate.window if isinstance(rate, LossRatio) else 0,
     )
+
+
+def _planned(network: Network) -> list[tuple[Layer, tuple[int, ...]]]:
+    """Return the layers that compute something, each with the shape of its input."""
+    pairs = zip(network.layers, network.shapes[:-1], strict=True)
+    return [(layer, shape) for layer, shape in pairs if not isinstance(layer, Flatten)]
 
 
 def _first(part: Any, *names: str) -> float:
