@@ -106,9 +106,9 @@ def tell(output: Output, command: str, verdict: Verdict, folder: Path | None, sh
         if line:
             output.detail(clean(line))
     runs = {name: verdict.numbers.get(name) for name in ("computed", "reused")}
-    if runs["computed"] is not None:
+    if runs["computed"] or runs["reused"]:
         again = f", {count(int(runs['reused'] or 0), 'run')} found in the store" if runs["reused"] else ""
-        output.detail(f"{count(int(runs['computed']), 'run')} trained{again}.", "dim")
+        output.detail(f"{count(int(runs['computed'] or 0), 'run')} trained{again}.", "dim")
     for path in paths:
         output.result(clean(path))
 

@@ -182,14 +182,14 @@ def compare_sides(first: Side, second: Side, measure: Measure, bench: Bench, ter
 
 def check_sides(first: Side, second: Side, measure: Measure) -> None:
     """Refuse what cannot be compared, before anything is trained."""
+    for one in first.candidates:
+        for other in second.candidates:
+            check_same_data(one.setting, other.setting)
     for side in (first, second):
         try:
             check_measure(measure, side.candidates)
         except ConfigError as error:
             raise ConfigError(f"{side.name}: {error}") from None
-    for one in first.candidates:
-        for other in second.candidates:
-            check_same_data(one.setting, other.setting)
     alike = {one.setting for one in first.candidates} == {other.setting for other in second.candidates}
     if alike and first.grows and second.grows:
         raise ConfigError(

@@ -62,7 +62,8 @@ def verdict_figure(verdict: Verdict, ident: str = "verdict", title: str = "") ->
 def _title(verdict: Verdict) -> str:
     names = " and ".join(verdict.names) if len(verdict.names) == 2 else ""
     words = (verdict.picture.label if verdict.picture is not None else verdict.quantity) or verdict.kind
-    return f"{words[:1].upper()}{words[1:]}" + (f": {names}" if names and names not in words else "")
+    named = f": {names}" if names and not (verdict.picture is not None and verdict.picture.kind == "path") else ""
+    return f"{words[:1].upper()}{words[1:]}{named}"
 
 
 def _rates(picture: Picture, ident: str, title: str, verdict: Verdict) -> FigureRecord:
@@ -93,9 +94,10 @@ def _path(picture: Picture, ident: str, title: str, verdict: Verdict) -> FigureR
     """The interval as it narrowed while seeds were added."""
     n, low, middle, high = (np.array(column, dtype=float) for column in zip(*picture.rows, strict=True))
     finite = np.isfinite(low) & np.isfinite(high) & np.isfinite(middle)
+    if not finite.any():  # too few seeds for an interval of the median: only the differences can be drawn
+        finite, low, high = np.isfinite(middle), middle, middle
     if not finite.any():
-        finite, low, high = np.isfinite(middle) | True, np.nan_to_num(low), np.nan_to_num(high)
-        middle = np.nan_to_num(middle)
+        finite, low, middle, high = np.ones(len(n), dtype=bool), 0 * n, 0 * n, 0 * n
     curves = (
         Curve("difference", n[finite], middle[finite]),
         Curve("upper end", n[finite], high[finite]),
