@@ -97,6 +97,11 @@ BELOW = [  # below [data]
     ("[[questions]]\nask = 'spread'\nquantity = 'success'", ["questions[0].quantity", "success needs a rule"]),
     ("[[questions]]\nask = 'spread'\nquantity = 'final los'", ["questions[0].quantity", "did you mean 'loss'?"]),
     ("[[questions]]\nask = 'spread'\nquantity = 'windows(10)@0..20'", ["questions[0].quantity", "many values"]),
+    (
+        "[axes]\n'network.l2' = [0.0, 0.1]\n[[questions]]\nask = 'spread'\nquantity = 'loss'",
+        ["one cell", "'network.l2'"],
+    ),
+    ("[[questions]]\nask = 'spread'\nquantity = 'acuracy'", ["did you mean 'accuracy'?"]),
     ("[[questions]]\nask = 'spread'\nlevel = 95", ["questions[0].level = 95", "below 1"]),
     ("[[questions]]\nask = 'spread'\nmargin = -1", ["questions[0].margin = -1", "at least 0"]),
     ("[[questions]]\nask = 'spread'\nmax_seeds = 3", ["questions[0].max_seeds = 3", "at least 6"]),
@@ -110,6 +115,10 @@ BELOW = [  # below [data]
     ("[training]\nclip_norm = None", ["line 4", "leave the key out"]),
     ("[training]\nepochs =", ["line 4", "the value is missing"]),
     ("[training]\nepochs = 3\nepochs = 4", ["line 5", "given twice"]),
+    (
+        "[axes]\ntraining.optimizer = ['sgd']\ntraining.optimizer.beta = [0.5]",
+        ["line 5", 'quote it, as "training.opti'],
+    ),
     ("[training\nepochs = 3", ["line 3", "] is missing"]),
     ("[data]\nsource = 'xor'", ["line 3", "[data]"]),
 ]

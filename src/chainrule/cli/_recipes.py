@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.cli._console import Output, clean, count, pairs, table
 from chainrule.cli._durations import duration_text
 from chainrule.experiments.grid import Cell, expand, seeds_of
+from chainrule.machine import usable_memory
 from chainrule.resources import memory_text
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ class Shown:
         output.result(f"{cells}{different} x {seeds} = {count(made.runs, 'run')}")
         if facts := self._facts():
             output.result(pairs(facts))
+        if made.kept > (memory := usable_memory() or made.kept):
+            kept = f"the results take {memory_text(made.kept)} of memory, and there are {memory_text(memory)}"
+            output.warn(f"{kept}: sweep fewer seeds at a time, or keep fewer rows (training.log_every)")
         for label, problem in list(made.problems.items())[:MOST_PROBLEMS]:
             output.warn(f"cell '{clean(label)}' cannot be trained: {problem}")
         if len(made.problems) > MOST_PROBLEMS:

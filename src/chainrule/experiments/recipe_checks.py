@@ -10,6 +10,7 @@ from chainrule.data import load
 from chainrule.errors import ChainruleError, ConfigError, one_line
 from chainrule.experiments.axes import ordered
 from chainrule.experiments.grid import Cell, base_settings, cells_at, expand, find_cell
+from chainrule.experiments.measures import parse_measure
 from chainrule.experiments.quantities import PARTS, check_quantity, parse_quantity
 from chainrule.experiments.recipe_errors import unknown_setting, written
 from chainrule.experiments.settings import build_setting, is_known, part_of
@@ -206,6 +207,13 @@ def _check_question(question: Question, recipe: Recipe, cells: list[Cell], path:
                 sides[name] = cells_at(cells, selector)
             except ConfigError as error:
                 raise ConfigError(f"{path}.{name}: {error}") from None
+    _check_sides(question, recipe, sides, path)
+    for cell in _of_each_kind([cell for side in sides.values() for cell in side]):
+        _with_path(f"{path}.quantity", _check_asked, question, recipe, cell)
+
+
+def _check_sides(question: Question, recipe: Recipe, sides: Mapping[str, list[Cell]], path: str) -> None:
+    """Refuse sides that share a cell, and numbers of cells that a question makes no sense for."""
     if "b" in sides and (both := set(sides["a"]) & set(sides["b"])):
         which = next(iter(both)).label or "the only cell"
         raise ConfigError(f"{path}: cell '{one_line(which)}' is on both sides, a and b")
@@ -213,23 +221,20 @@ def _check_question(question: Question, recipe: Recipe, cells: list[Cell], path:
         raise ConfigError(f"{path}: a ranking needs at least two cells, but there is one")
     if question.ask == "importance" and not recipe.all_axes:
         raise ConfigError(f"{path}: importance is asked of axes, and the recipe has none")
-    for cell in _of_each_kind([cell for side in sides.values() for cell in side]):
-        _with_path(f"{path}.quantity", _check_asked, question.quantity, recipe, cell)
+    if question.ask == "spread" and len(sides["a"]) > 1:
+        place = dict(sides["a"][0].place)
+        raise ConfigError(f"{path}.a: spread is asked of one cell, and {len(sides['a'])} are meant: name more of the "
+                          f"axes {', '.join(map(repr, place))}")  # fmt: skip
 
 
-def _check_asked(text: str, recipe: Recipe, cell: Cell) -> None:
+def _check_asked(question: Question, recipe: Recipe, cell: Cell) -> None:
     """Check that runs of a cell have the quantity of a question, as a single number."""
     config = cell.setting.config
-    if text == "success":
-        if recipe.success is None and not any(stopping_rule(spec).converged for spec in config.stopping):
-            raise ConfigError(
-                'success needs a rule: add success = "accuracy >= 0.99", or a stopping rule that means it'
-            )
-        return
-    quantity = parse_quantity(text)
-    if quantity.kind == "windows":
-        raise ConfigError(f"'{one_line(text)}' has many values, and a question is about one")
-    check_quantity(quantity, config, known_keys(cell))
+    measure = parse_measure(question.quantity, question.better)
+    if not measure.is_success:
+        check_quantity(parse_quantity(measure.text), config, known_keys(cell))
+    elif recipe.success is None and not any(stopping_rule(spec).converged for spec in config.stopping):
+        raise ConfigError('success needs a rule: add success = "accuracy >= 0.99", or stop at a target')
 
 
 def known_keys(cell: Cell) -> list[str]:

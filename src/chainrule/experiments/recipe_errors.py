@@ -253,5 +253,6 @@ def toml_message(error: Exception, text: str) -> str:
     hint = next((f": {words}" for pattern, words in _HINTS if pattern.search(line.split("#")[0])), "")
     what = message[: found.start()]
     if what.startswith("Cannot"):  # the form is right, but the key has a value already
-        hint = ": this key is given twice"
+        dotted = re.match(r"\s*(\w+\.\w+\.\w+)\s*=", line)
+        hint = f': quote it, as "{dotted[1]}"' if dotted else ": this key is given twice"
     return f"not valid TOML: line {number}: {what[:1].lower()}{what[1:]} in '{one_line(line.strip())}'{hint}"
