@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.nn import ACTIVATIONS, LOSSES, Dense, Dropout, Network, Standardize, activation, loss
+from chainrule.nn import ACTIVATIONS, LOSSES, Conv1D, Conv2D, Dense, Dropout, Network, Standardize, activation, loss
+from chainrule.nn._describe import LAYERS
 from chainrule.nn._types import Array
 from chainrule.nn.activations import Tanh
-from chainrule.nn.gradient_check import LAYER_KINDS, TOLERANCE, GradientCase, GradientResult, cases, check, run_table
+from chainrule.nn.batch_norm import BatchNorm
+from chainrule.nn.gradient_check import (
+    IMAGE_KINDS,
+    LAYER_KINDS,
+    TOLERANCE,
+    GradientCase,
+    GradientResult,
+    cases,
+    check,
+    run_table,
+)
+from chainrule.nn.pooling import MaxPool2D
+from chainrule.nn.windows import Windows
 from chainrule.random import stream
 
 
 def test_every_row_passes() -> None:
     results = run_table()
     assert [(r.name, r.relative_error) for r in results if not r.passed] == []
-    assert len(results) == len(cases()) > 1400
+    assert len(results) == len(cases()) > 2000
 
 
 def test_no_row_is_there_twice() -> None:
@@ -52,6 +66,67 @@ def test_rows_keep_to_valid_pairings() -> None:
 def test_other_seeds_pass_too(layer: str, seed: int) -> None:
     for hidden, output, name in [("elu", "relu", "huber"), ("gelu", "softmax", "softmax_cross_entropy")]:
         assert check(GradientCase(hidden, output, name, layer, 5, 2, seed=seed)).passed
+
+
+def test_every_layer_of_sequences_and_images_meets_every_batch_and_member_axis() -> None:
+    rows = cases()
+    for kind in IMAGE_KINDS:
+        here = {(c.n_samples, c.members, c.shared) for c in rows if c.layer == kind}
+        assert here == {(n, m, shared) for n in (1, 3) for m, shared in ((None, False), (2, False), (2, True))}, kind
+    for kind in ("conv1d", "conv2d"):
+        assert {c.hidden for c in rows if c.layer == kind} == set(ACTIVATIONS) - {"softmax"}
+    for kind in ("batch_norm", "batch_norm of sequences", "batch_norm of images"):
+        assert {c.hidden for c in rows if c.layer == kind} == set(ACTIVATIONS)
+
+
+def test_the_rows_hold_every_layer_and_every_option() -> None:
+    layers = {layer for case in cases() for layer in case.network.layers}
+    assert {layer.name for layer in layers} == set(LAYERS)
+    convolutions = [layer for layer in layers if isinstance(layer, Conv1D | Conv2D)]
+    for cls in (Conv1D, Conv2D):
+        here = [layer for layer in convolutions if isinstance(layer, cls)]
+        assert {layer.padding == "same" for layer in here} == {True, False}
+        assert any(max(layer.windows.stride) > 1 for layer in here)
+        assert any(max(layer.windows.dilation) > 1 for layer in here)
+        assert any(isinstance(layer.padding, tuple) and layer.padding[-1][0] != layer.padding[-1][1] for layer in here)
+        assert {layer.groups for layer in here} == {1, 2}
+        assert any(not layer.bias for layer in here)
+        assert any(layer.l1 > 0 and layer.l2 > 0 for layer in here)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
+def test_other_seeds_pass_for_images_too(kind: str, seed: int) -> None:
+    case = GradientCase("silu", "softmax", "softmax_cross_entropy", kind, 2, 2, seed=seed)
+    assert check(case).passed
+
+
+IMAGE_MISTAKES = [
+    # a kernel turned round on the way back, a padding on the wrong side, a shared gradient, a forgotten term
+    ("conv2d", Windows, "fold", lambda right: lambda self, dP, axes: right(self, dP[..., ::-1, :], axes)),
+    (
+        "conv2d with padding on one side",
+        Windows,
+        "fold",
+        lambda right: lambda self, dP, axes: np.roll(right(self, dP, axes), 1, axis=-2),
+    ),
+    ("max_pool2d with overlap", MaxPool2D, "_fold", lambda right: lambda self, dP, A: 1.0001 * right(self, dP, A)),
+    (
+        "batch_norm of images",
+        BatchNorm,
+        "_normal",
+        lambda right: lambda self, record: 1.0001 * right(self, record),
+    ),
+]
+
+
+@pytest.mark.parametrize("mistake", IMAGE_MISTAKES, ids=lambda mistake: f"{mistake[0]}: {mistake[2]}")
+def test_a_wrong_way_back_through_windows_is_noticed(mistake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, cls, name, wrong = mistake
+    case = GradientCase("tanh", "softmax", "softmax_cross_entropy", kind, 3, 2)
+    assert check(case).passed
+    monkeypatch.setattr(cls, name, wrong(getattr(cls, name)))
+    assert not check(case).passed
 
 
 @pytest.mark.parametrize("members", [None, 2])

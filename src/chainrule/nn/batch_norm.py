@@ -78,8 +78,8 @@ class BatchNorm(Layer):
         axes = len(input_shape) - 1
         if self.axes not in (None, axes):
             raise ShapeError(
-                f"batch_norm was made for inputs with spatial axes = {self.axes}, got features {input_shape}: leave its "
-                "axes open"
+                f"batch_norm was made for inputs with spatial axes = {self.axes}, got features {input_shape}: leave "
+                "its axes open"
             )
         return replace(self, axes=axes)
 

@@ -4,14 +4,15 @@ A case is a small network with a loss. Its hand-derived gradient by all weights 
 with (L(p + h) - L(p - h)) / 2h for each coordinate p, whose error is of order h^2. The two 2 Q evaluations
 for Q coordinates are the members of one population, so the table also checks that members do not mix.
 
-The derivatives of relu, leaky_relu, elu, mae, huber and the l1 penalty jump at kinks, where differences say
-nothing. Points are drawn until every pre-activation, residual and penalised weight keeps a margin from them
-far larger than h, so kinks are avoided by construction and not by a looser tolerance.
+The derivatives of relu, leaky_relu, elu, mae, huber and the l1 penalty jump at kinks, and that of a maximum where the
+two largest entries of a window are equal; differences say nothing there. Points are drawn until every pre-activation,
+residual, penalised weight and window keeps a margin from them far larger than h, so kinks are avoided by construction
+and not by a looser tolerance. The rows are in `gradient_cases`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,68 +20,19 @@ import numpy.typing as npt
 
 from chainrule.nn._base import Layer, LayerRecord
 from chainrule.nn._types import Array
-from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.dense import Dense
-from chainrule.nn.dropout import Dropout
+from chainrule.nn._weights import WeightLayer
+from chainrule.nn.gradient_cases import IMAGE_KINDS, LAYER_KINDS, GradientCase, cases
 from chainrule.nn.losses import loss, loss_value, output_delta
-from chainrule.nn.network import Network
 from chainrule.nn.normalize import Standardize
+from chainrule.nn.pooling import MaxPool1D, MaxPool2D
+from chainrule.nn.reshape import GlobalMaxPool
 from chainrule.random import stream
+
+__all__ = ["IMAGE_KINDS", "LAYER_KINDS", "TOLERANCE", "GradientCase", "GradientResult", "cases", "check", "run_table"]
 
 TOLERANCE = 1e-6
 STEP = 1e-5
 MARGIN = 1e-3
-
-LAYER_KINDS = ("dense", "dense without bias", "dense with l1 and l2", "dropout", "standardize")
-
-
-@dataclass(frozen=True)
-class GradientCase:
-    """One row of the table.
-
-    Attributes
-    ----------
-    hidden, output, loss : str
-        Specs of the hidden activation, the output activation and the loss.
-    layer : str
-        One of `LAYER_KINDS`.
-    n_samples : int
-        Samples in the batch.
-    members : int or None
-        Size of the member axis; None for none.
-    seed : int
-        Where the point is drawn from.
-    weighted : bool
-        Whether the samples carry weights.
-    classes : bool
-        Whether the targets are class numbers instead of rows.
-    shared : bool
-        Whether the members share samples, targets and weights.
-    """
-
-    hidden: str
-    output: str
-    loss: str
-    layer: str
-    n_samples: int
-    members: int | None
-    seed: int = 0
-    weighted: bool = False
-    classes: bool = False
-    shared: bool = False
-
-    @property
-    def name(self) -> str:
-        """Say what is checked, in words."""
-        extras = [word for word in ("weighted", "classes", "shared") if getattr(self, word)]
-        axis = "no member axis" if self.members is None else f"{self.members} members"
-        samples = "1 sample" if self.n_samples == 1 else f"{self.n_samples} samples"
-        return ", ".join([f"{self.hidden} -> {self.output} + {self.loss}", self.layer, samples, axis, *extras])
-
-    @property
-    def network(self) -> Network:
-        """The network of the row: 2 features, 3 hidden units of the row's layer kind, 2 or 3 outputs."""
-        return Network(tuple(_layers(self)), (2,))
 
 
 @dataclass(frozen=True)
@@ -101,22 +53,6 @@ class GradientResult:
         return self.relative_error < TOLERANCE
 
 
-def cases() -> list[GradientCase]:
-    """Return every row: activation x valid loss pairing x layer x {1, many samples} x {member axis or not}.
-
-    Each activation is checked as hidden activation before every loss, and as output activation under every loss
-    that takes any output. Extra rows follow for the parts' own numbers, reductions, weights and class targets.
-    """
-    rows = [
-        GradientCase(hidden, output, loss_spec, layer, n, members)
-        for hidden, output, loss_spec in _pairings()
-        for layer in LAYER_KINDS
-        for n in (1, 5)
-        for members in (None, 2)
-    ]
-    return rows + list(_extra_rows())
-
-
 def run_table() -> list[GradientResult]:
     """Check every row."""
     return [check(case) for case in cases()]
@@ -132,72 +68,12 @@ def check(case: GradientCase) -> GradientResult:
     return GradientResult(case, error)
 
 
-# -- rows --------------------------------------------------------------------------------------------
-
-
-def _pairings() -> Iterator[tuple[str, str, str]]:
-    """Pair activations with losses: (hidden, output, loss)."""
-    for name in ACTIVATIONS:
-        for loss_spec in ("mse", "half_mse", "mae", "huber"):
-            yield name, name, loss_spec
-        yield name, "sigmoid", "binary_cross_entropy"
-        yield name, "softmax", "softmax_cross_entropy"
-        yield name, "sigmoid", "bce_eps_in_divisions"
-    yield "tanh", "softmax", "binary_cross_entropy"
-    yield "tanh", "softmax", "bce_eps_in_divisions"
-
-
-def _extra_rows() -> Iterator[GradientCase]:
-    """Rows for what the product leaves out."""
-    both: tuple[int | None, ...] = (None, 2)
-    for members in both:
-        for spec in ("leaky_relu(slope=0.3)", "elu(alpha=0.7)"):
-            yield GradientCase(spec, spec, "mse", "dense", 5, members)
-        for output, name, values in (
-            ("tanh", "mse", ""),
-            ("tanh", "half_mse", ""),
-            ("tanh", "mae", ""),
-            ("tanh", "huber", "delta=0.3, "),
-            ("sigmoid", "binary_cross_entropy", "scale=2, "),
-            ("sigmoid", "bce_eps_in_divisions", ""),
-            ("softmax", "softmax_cross_entropy", "label_smoothing=0.1, "),
-        ):
-            mean, total = (f"{name}({values}reduction={reduction})" for reduction in ("mean", "sum"))
-            for n in (1, 5):
-                yield GradientCase("tanh", output, total, "dense", n, members)
-                yield GradientCase("tanh", output, total, "dense", n, members, weighted=True)
-                yield GradientCase("tanh", output, mean, "dense", n, members, weighted=True)
-        for layer in LAYER_KINDS:
-            yield GradientCase("tanh", "softmax", "softmax_cross_entropy", layer, 5, members, classes=True)
-            yield GradientCase("silu", "sigmoid", "mse", layer, 5, members, weighted=True, shared=True)
-
-
-def _layers(case: GradientCase) -> Iterator[Layer]:
-    """Yield the layers of a row's network."""
-    k = 3 if case.output == "softmax" else 2
-    if case.layer == "dense without bias":
-        yield Dense(3, case.hidden, bias=False)
-        yield Dense(k, case.output, bias=False)
-    elif case.layer == "dense with l1 and l2":
-        yield Dense(3, case.hidden, l1=0.03, l2=0.05)
-        yield Dense(k, case.output, l1=0.02, l2=0.04)
-    elif case.layer == "standardize":
-        yield Dense(3, "identity")
-        yield Standardize(case.hidden)
-        yield Dense(k, case.output)
-    else:
-        yield Dense(3, case.hidden)
-        if case.layer == "dropout":
-            yield Dropout(0.4)
-        yield Dense(k, case.output)
-
-
 # -- points ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Point:
-    """Weights theta (..., P), samples X (..., n, d), targets and sample weights of one check."""
+    """Weights theta (..., P), samples X (..., n, *features), targets and sample weights of one check."""
 
     theta: Array
     X: Array
@@ -221,7 +97,7 @@ def _draw(case: GradientCase, rng: np.random.Generator) -> _Point:
     batch = (() if case.shared else members) + (case.n_samples,)
     (k,) = network.output_shape
     theta = rng.normal(0, 0.8, (*members, network.n_parameters))
-    X = rng.normal(0, 1, (*batch, 2))
+    X = rng.normal(0, 1, (*batch, *network.shapes[0]))
     labels = rng.integers(0, k, batch)
     Y: npt.NDArray[np.generic]
     if case.loss.startswith("softmax"):
@@ -237,9 +113,11 @@ def _is_smooth(case: GradientCase, point: _Point) -> bool:
     """Whether the point keeps its margin from the kinks of activations, penalties and loss."""
     network, part = case.network, loss(case.loss)
     params = network.unpack(point.theta)
-    forward = network.forward(params, point.X, _dropout(case, 1))
+    forward = network.forward(params, point.X, _dropout(case, 1), training=True)
     for layer, weights, record in zip(network.layers, params, forward.records, strict=True):
-        if isinstance(layer, Dense) and layer.l1 > 0 and np.min(np.abs(weights["W"])) < MARGIN:
+        if isinstance(layer, WeightLayer) and layer.l1 > 0 and np.min(np.abs(weights["W"])) < MARGIN:
+            return False
+        if _gap(layer, record) < MARGIN:
             return False
         if any(np.min(np.abs(record.Z - kink)) < MARGIN for kink in layer.act.kinks) and _moves(layer, record):
             return False
@@ -247,6 +125,20 @@ def _is_smooth(case: GradientCase, point: _Point) -> bool:
         return False  # its gradient is that of its value only away from saturation
     residuals = forward.A - np.asarray(point.Y, dtype=np.float64) if part.kinks else forward.A
     return all(np.min(np.abs(residuals - kink)) >= MARGIN for kink in part.kinks)
+
+
+def _gap(layer: Layer, record: LayerRecord) -> float:
+    """Return the least distance between the two largest entries of a window, infinite for layers without maxima."""
+    A = record.A_in
+    if isinstance(layer, MaxPool1D | MaxPool2D):
+        patches = layer.windows.patches(A, -math.inf)
+        entries = patches.reshape(*patches.shape[: -layer.axes - 1], -1, patches.shape[-1])
+    elif isinstance(layer, GlobalMaxPool):
+        entries = A.reshape(*A.shape[: -layer.known_axes - 1], -1, A.shape[-1])
+    else:
+        return math.inf
+    second, first = np.moveaxis(np.partition(entries, -2, axis=-2)[..., -2:, :], -2, 0)
+    return float(np.min(first - second))
 
 
 def _moves(layer: Layer, record: LayerRecord) -> bool:
@@ -258,7 +150,7 @@ def _moves(layer: Layer, record: LayerRecord) -> bool:
 
 
 def _gradient(case: GradientCase, point: _Point) -> Array:
-    """Return the hand-derived gradient by weights and input, (..., P + n d)."""
+    """Return the hand-derived gradient by weights and input, (..., P + all numbers of X)."""
     network, part = case.network, loss(case.loss)
     params = network.unpack(point.theta)
     _, grads, forward = network.loss_and_gradients(
@@ -270,9 +162,9 @@ def _gradient(case: GradientCase, point: _Point) -> Array:
 
 
 def _central_differences(case: GradientCase, point: _Point) -> Array:
-    """Return the numeric gradient by weights and input, (..., P + n d), from one population of neighbours."""
+    """Return the numeric gradient by weights and input, in the order of `_gradient`, from one population."""
     members = 1 if case.members is None else case.members
-    P, batch = point.theta.shape[-1], point.X.shape[-2:]
+    P, batch = point.theta.shape[-1], (case.n_samples, *case.network.shapes[0])
     theta = point.theta.reshape(members, P)
     X = np.broadcast_to(point.X, (members, *batch)).reshape(members, -1)
     centre = np.concatenate([theta, X], axis=1)
@@ -291,7 +183,7 @@ def _losses(case: GradientCase, point: _Point, theta: Array, X: Array) -> Array:
     members = 1 if case.members is None else case.members
     copies = len(theta) // members
     params = network.unpack(theta)
-    forward = network.forward(params, X, _dropout(case, copies, population=True))
+    forward = network.forward(params, X, _dropout(case, copies, population=True), training=True)
     Y = _for_each(point.Y, members, copies, case)
     weight = None if point.weight is None else _for_each(point.weight, members, copies, case)
     total = loss_value(part, network.output_activation, forward.Z, forward.A, Y, weight)
@@ -310,7 +202,7 @@ def _dropout(
     case: GradientCase, copies: int, population: bool = False
 ) -> np.random.Generator | list[np.random.Generator] | None:
     """Return generators that draw the same masks for every neighbour of a member."""
-    if case.layer != "dropout":
+    if not case.layer.startswith("dropout"):
         return None
     if case.members is None and not population:
         return stream(case.seed, "dropout")
