@@ -50,6 +50,9 @@ class Criterion:
         return self.quantity == SUCCESS
 
 
+LARGEST = 1e300
+"""Beyond this a loss is as bad as any."""
+
 BY_SUCCESS = Criterion(SUCCESS, "higher", "success rate")
 
 
@@ -150,7 +153,7 @@ def shared_table(
     if not cells:
         return [], (), np.zeros((0, 0))
     most = len(columns[cells[0]])
-    wanted = 0.0 if keep_all else max(min(MIN_PAIRS, most), 0.5 * most)
+    wanted = 0.0 if keep_all else max(MIN_PAIRS if most >= MIN_PAIRS else 0, 0.5 * most)
     while len(shared := set.intersection(*(set(columns[k]) for k in cells))) < wanted and len(cells) > 1:
         cells.pop()
     seeds = tuple(sorted(shared))
@@ -227,10 +230,10 @@ def importance_table(result: SweepResult, criterion: Criterion) -> tuple[list[in
     if not finite.size:
         return cells, np.zeros((0, 0))
     worst = float(finite.max() if criterion.better == "lower" else finite.min())
-    table = np.where(np.isfinite(table), table, worst)
+    table = np.clip(np.where(np.isfinite(table), table, worst), -LARGEST, LARGEST)
     if is_loss(criterion.quantity) and (table > 0).all():
         table = np.log10(table)
-    return cells, table
+    return cells, table / max(float(np.abs(table).max()), 1e-300)  # shares have no unit; squares of losses may overflow
 
 
 def is_loss(quantity: str) -> bool:

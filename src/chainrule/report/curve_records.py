@@ -24,6 +24,9 @@ from chainrule.report._base import (
 MAX_POINTS = 300
 """Points kept of a history: more cannot be told apart at a figure's width."""
 
+MAX_STORED_RUNS = 200
+"""Single runs of a series that `results.json` holds."""
+
 FAN_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of a fan: the 90 % band, the 50 % band and the median."""
 
@@ -103,6 +106,14 @@ class FanSeries(Record):
             raise ShapeError(f"fan series '{self.name}': runs has the shape {runs.shape} for {len(x)} values of x")
         if any(not 0 <= k < len(runs) for k in self.diverged):
             raise ShapeError(f"fan series '{self.name}': diverged names a run outside 0..{len(runs) - 1}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the series with its number of runs, but of many runs an even selection: `bands` tell of them all."""
+        keep = np.unique(np.linspace(0, self.n - 1, min(self.n, MAX_STORED_RUNS)).astype(int))
+        place = {int(k): number for number, k in enumerate(keep)}
+        diverged = tuple(place[k] for k in self.diverged if k in place)
+        table = FanSeries(name=self.name, x=self.x, runs=self.runs[keep], diverged=diverged)
+        return super(FanSeries, table).to_json() | {"n": self.n}
 
     @property
     def n(self) -> int:

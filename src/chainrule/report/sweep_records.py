@@ -84,10 +84,11 @@ class RateMapFigure(FigureRecord):
         set_filled_tuple(self, "columns")
         object.__setattr__(self, "notes", tuple(tuple(row) for row in self.notes))
         shape = (len(self.rows), len(self.columns))
-        shapes = {name: getattr(self, name).shape for name in ("rates", "low", "high", "marked")}
-        shapes["notes"] = (len(self.notes), len(self.notes[0]) if self.notes else 0)
+        shapes: dict[str, object] = {n: getattr(self, n).shape for n in ("rates", "low", "high", "marked")}
+        widths = sorted({len(row) for row in self.notes})
+        shapes["notes"] = (len(self.notes), *widths)
         for name, found in shapes.items():
-            if found != shape or any(len(row) != shape[1] for row in self.notes):
+            if found != shape:
                 raise ShapeError(f"figure '{self.id}': {name} has the shape {found}, rows and columns are {shape}")
 
 

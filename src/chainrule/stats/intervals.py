@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -66,13 +67,19 @@ def success_rate(successes: int, n: int, level: float = 0.95) -> RateInterval:
     DataError
         If the counts are impossible.
     """
-    from scipy.stats import binomtest
-
     check_level(level)
     if n < 1 or not 0 <= successes <= n:
         raise DataError(f"a success rate needs n >= 1 and 0 <= successes <= n, got {successes} of {n}")
-    ci = binomtest(int(successes), int(n)).proportion_ci(confidence_level=level, method="exact")
-    return RateInterval(int(successes), int(n), successes / n, float(ci.low), float(ci.high), level)
+    return _exact_rate(int(successes), int(n), float(level))
+
+
+@lru_cache(maxsize=65_536)
+def _exact_rate(successes: int, n: int, level: float) -> RateInterval:
+    """Search the exact interval's ends, once for each count: the cells of a sweep share few of them."""
+    from scipy.stats import binomtest
+
+    ci = binomtest(successes, n).proportion_ci(confidence_level=level, method="exact")
+    return RateInterval(successes, n, successes / n, float(ci.low), float(ci.high), level)
 
 
 def median_interval(values: Values, level: float = 0.95) -> Interval:
@@ -89,15 +96,21 @@ def median_interval(values: Values, level: float = 0.95) -> Interval:
     level : float
         Confidence, between 0 and 1; coverage is at least that.
     """
-    from scipy.stats import binom
-
     check_level(level)
     ordered = np.sort(sample(values))
     n = len(ordered)
-    k = int(np.sum(2 * binom.cdf(np.arange(n // 2), n, 0.5) <= 1 - level))
+    k = _median_rank(n, float(level))
     if k == 0:
         return Interval(-np.inf, np.inf, level)
     return Interval(float(ordered[k - 1]), float(ordered[n - k]), level)
+
+
+@lru_cache(maxsize=4096)
+def _median_rank(n: int, level: float) -> int:
+    """Return the largest k with 2 P(Bin(n, 1/2) < k) <= 1 - level; 0 if there is none."""
+    from scipy.stats import binom
+
+    return int(np.sum(2 * binom.cdf(np.arange(n // 2), n, 0.5) <= 1 - level))
 
 
 def bootstrap_interval(

@@ -11,7 +11,7 @@ from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
 from chainrule.experiments.words import axis_word
 from chainrule.report.records import EstimateRow, EstimatesFigure
 from chainrule.report.sweeps.sentences import winner_of
-from chainrule.report.sweeps.words import count, level_text, middle_text, place_values, place_words
+from chainrule.report.sweeps.words import count, level_text, middle_text, place_values
 from chainrule.stats import RateInterval
 
 MOST_ROWS = 24
@@ -90,7 +90,7 @@ def winner_figure(summary: SweepSummary) -> EstimatesFigure | None:
     for k, one in scores.items():
         if one is None or one.fresh is None:
             continue
-        group = place_words(summary.cells[k].place, summary.axes)
+        group = place_values(summary.cells[k].place, summary.axes)
         rows.append(score_row("seeds that chose it", one.choosing, False, group))
         rows.append(score_row("fresh seeds", one.fresh, True, group))
     if winner is None or not rows:
@@ -104,7 +104,9 @@ def winner_figure(summary: SweepSummary) -> EstimatesFigure | None:
         percent=by_success,
         log=not by_success and _all_positive(tuple(rows)),
         caption=f"The best of {len(summary.cells):,} cells is so partly by luck, on the seeds that chose it. Fresh "
-        f"seeds had no part in that. {level_text(summary.level)} intervals.",
+        f"seeds had no part in that. {level_text(summary.level)} intervals. Blocks: "
+        + ", ".join(axis_word(axis) for axis in summary.axes)
+        + ".",
     )
 
 

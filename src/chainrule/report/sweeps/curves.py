@@ -76,6 +76,8 @@ def _fan(summary: SweepSummary, plan: _Plan, key: str) -> FanFigure | None:
     if not panels:
         return None
     last = max(float(s.x[-1]) for panel in panels for s in panel.series)
+    few = any(s.n == MOST_RUNS for panel in panels for s in panel.series)
+    more = f" Of many runs, {MOST_RUNS:,} are drawn, evenly chosen." if few else ""
     return FanFigure(
         id=f"curves-{key.replace('_', '-').split('(')[0]}",
         title=f"{metric_word(key).capitalize()} during training",
@@ -85,7 +87,7 @@ def _fan(summary: SweepSummary, plan: _Plan, key: str) -> FanFigure | None:
         log_y=better_of(key) == "lower" and _positive(panels),
         show_runs=False,
         unit="runs" if plan.pooled else "seeds",
-        caption=plan.caption,
+        caption=(plan.caption + more).strip(),
     )
 
 
@@ -149,7 +151,7 @@ def _one_axis(summary: SweepSummary, axis: Levels) -> _Plan:
     left = f" {len(chosen)} of {len(axis.labels)} values are drawn." if len(chosen) < len(axis.labels) else ""
     if len(groups) <= MOST_SERIES:
         return _Plan((("", tuple(groups)),), f"A line for each value of {axis.name}.{left}")
-    panels = tuple((_title(axis, place), (group,)) for place, group in zip(chosen, groups, strict=True))
+    panels = tuple((_title(axis, place), (("", members),)) for place, (_, members) in zip(chosen, groups, strict=True))
     return _Plan(panels, f"A panel for each value of {axis.name}.{left}")
 
 

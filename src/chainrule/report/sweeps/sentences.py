@@ -49,7 +49,7 @@ def success_rule(summary: SweepSummary) -> str:
 
 def lead(summary: SweepSummary) -> str:
     """Return the report's first sentences: what was asked, and what may be said."""
-    so_far = " (so far: the sweep was interrupted)" if summary.result.interrupted else ""
+    so_far = " So far: the sweep is not finished." if summary.result.interrupted else ""
     return f"{asked(summary)} {best_sentence(summary)}{so_far}"
 
 
@@ -154,7 +154,8 @@ def lost_lines(summary: SweepSummary) -> list[str]:
     """Say what an interrupted or failing sweep lacks, a line each."""
     lines = []
     if summary.result.interrupted:
-        lines.append(f"The sweep was interrupted: {count(summary.runs, 'run')} had finished.")
+        why = "The time given was used up" if summary.result.out_of_time else "The sweep was interrupted"
+        lines.append(f"{why}: {count(summary.runs, 'run')} had finished.")
     reasons = Counter(cell.missing or "no runs" for cell in summary.missing)
     total = f"of {len(summary.cells):,} lack runs"
     lines += [f"{count(n, 'cell')} {total}: {why.rstrip('.')}." for why, n in reasons.most_common(12)]
