@@ -75,7 +75,7 @@ def test_members_that_differ_in_rate_and_width_are_of_one_kind() -> None:
 @pytest.mark.parametrize("seconds", [0.0001, 0.01, 0.5, 20.0])
 def test_chunks_come_to_take_the_time_they_should(seconds: float) -> None:
     pace = Pace()
-    taken = emptied(Queue(make_tasks([(setting(), range(20_000 if seconds < 1 else 50))]), pace), pace, seconds)
+    taken = emptied(Queue(make_tasks([(setting(), range(20_000 if seconds < 1 else 200))]), pace), pace, seconds)
     sizes = [len(chunk) for chunk in taken]
     wanted = min(max(chunks.TARGET_SECONDS / seconds, 1), chunks.MOST_RUNS)
     assert sizes[0] <= chunks.FIRST_RUNS

@@ -6,9 +6,8 @@ import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from chainrule.cli._console import Output
+from chainrule.cli._console import Output, PipeConsole
 from chainrule.cli._durations import duration_text, parse_duration
 from chainrule.cli._sweep_live import SweepLive
 from chainrule.errors import ConfigError
@@ -162,7 +161,7 @@ def watched(
 ) -> tuple[SweepLive, io.StringIO, list[SweepEvent]]:
     """Return what shows a sweep on a terminal of so many lines, after all of its events."""
     screen, output = io.StringIO(), Output()
-    output.err = Console(file=screen, width=90, height=height, force_terminal=True, color_system=None)
+    output.err = PipeConsole(file=screen, width=90, height=height, force_terminal=True, color_system=None)
     experiment = make_experiment(rates=rates, epochs=60)
     live, events = SweepLive(output, experiment.recipe), []
 
@@ -217,7 +216,7 @@ def test_lines_tell_of_trouble_time_and_others() -> None:
 
 def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     screen, output = io.StringIO(), Output()
-    output.err = Console(file=screen, width=200)
+    output.err = PipeConsole(file=screen, width=200)
     live = SweepLive(output, make_experiment().recipe)
     now = 100.0
     monkeypatch.setattr("chainrule.cli._sweep_live.time.monotonic", lambda: now)
@@ -231,7 +230,7 @@ def test_without_a_terminal_a_line_comes_now_and_then(monkeypatch: pytest.Monkey
 
 def test_sweeps_without_a_success_rule_show_the_loss() -> None:
     screen, output = io.StringIO(), Output()
-    output.err = Console(file=screen, width=100, height=30, force_terminal=True, color_system=None)
+    output.err = PipeConsole(file=screen, width=100, height=30, force_terminal=True, color_system=None)
     experiment = make_experiment(more="", epochs=60)
     live = SweepLive(output, experiment.recipe)
     live.next_line = float("inf")

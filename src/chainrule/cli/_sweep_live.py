@@ -134,8 +134,8 @@ class SweepLive:
         parts += [event.phase] if event.phase else []
         best = self.best(cells)
         if best:
-            names = ", ".join(cells[key].label or "the only cell" for key in best[:3])
-            parts.append(f"best so far: {names}" + (f" and {len(best) - 3} more" if len(best) > 3 else ""))
+            names = " or ".join(cells[key].label or "the only cell" for key in best[:3])
+            parts.append(f"best so far: {names}" + (f" or {len(best) - 3} more" if len(best) > 3 else ""))
         parts += [f"{event.failed:,} cannot be trained"] if event.failed else []
         parts += [f"{event.elsewhere:,} left to other processes"] if event.elsewhere else []
         parts += [f"about {duration_text(event.left)} left"] if event.left else []

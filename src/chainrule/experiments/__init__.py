@@ -1,18 +1,23 @@
 """Recipes, grids and the runner that trains them."""
 
+from chainrule.experiments.experiment import Experiment
 from chainrule.experiments.grid import Cell, Setting, expand, find_cell, make_setting, seeds_of
 from chainrule.experiments.jobs import Job, make_jobs
 from chainrule.experiments.quantities import Quantity, parse_quantity, values_of
 from chainrule.experiments.recipe import load_recipe, parse_recipe
 from chainrule.experiments.runner import Results, RunnerEvent, run_jobs
+from chainrule.experiments.sweep_result import CellResult, SweepResult
 
 __all__ = [
     "Cell",
+    "CellResult",
+    "Experiment",
     "Job",
     "Quantity",
     "Results",
     "RunnerEvent",
     "Setting",
+    "SweepResult",
     "expand",
     "find_cell",
     "load_recipe",
