@@ -25,6 +25,7 @@ TYPES: dict[str, Any] = {
     "boolean": bool,
     "integer": int,
     "number": (int, float),
+    "null": type(None),
 }
 KEYWORDS = {
     "$ref", "$schema", "additionalProperties", "anyOf", "const", "default", "definitions", "description", "enum",

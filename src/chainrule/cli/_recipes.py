@@ -21,7 +21,7 @@ MOST_CELLS = 30
 """Cells listed unless all are asked for."""
 MOST_PROBLEMS = 5
 """Cells that cannot be trained listed."""
-MOST_VALUES = 12
+MOST_VALUES = 8
 """Values of an axis listed."""
 
 
@@ -94,7 +94,9 @@ class Shown:
             rows = [[", ".join(axis.keys), str(len(axis)), _values(axis), _where(axis)] for axis in axes]
             width = 4 if any(axis.only for axis in axes) else 3
             columns = ["axis", "values", "", "only where"][:width]
-            output.detail(table(columns, [row[:width] for row in rows], "lrll"))
+            made = table(columns, [row[:width] for row in rows], "lrll")
+            made.columns[0].no_wrap = True
+            output.detail(made)
 
     def _show_cells(self, output: Output) -> None:
         cells = self.cells
@@ -141,11 +143,13 @@ class Shown:
 
 
 def _values(axis: AnyAxis) -> str:
-    """Write the values of an axis, and the range that they are."""
-    rows = [" & ".join(_word(value) for _, value in row) for row in axis.rows()[:MOST_VALUES]]
-    listed = ", ".join(rows) + (", ..." if len(axis) > MOST_VALUES else "")
+    """Write the values of an axis; of a long range what it is."""
+    rows = axis.rows()
     note = getattr(axis, "written", "")
-    return f"{listed} ({note})" if note and len(axis) > MOST_VALUES else listed
+    if note and len(rows) > MOST_VALUES:
+        return str(note)
+    listed = ", ".join(" & ".join(_word(value) for _, value in row) for row in rows[:MOST_VALUES])
+    return listed + (", ..." if len(rows) > MOST_VALUES else "")
 
 
 def _word(value: object) -> str:
@@ -155,7 +159,11 @@ def _word(value: object) -> str:
 
 
 def _where(axis: AnyAxis) -> str:
-    return ", ".join(f"{key.split('.')[-1]} = {_word(value)}" for key, value in axis.only.items())
+    return ", ".join(f"{key.split('.')[-1]} = {_any_of(value)}" for key, value in axis.only.items())
+
+
+def _any_of(value: object) -> str:
+    return " or ".join(map(_word, value)) if isinstance(value, list) else _word(value)
 
 
 def _equal_settings(cells: list[Cell]) -> list[tuple[str, str]]:

@@ -84,8 +84,8 @@ def _plain(part: Any) -> Any:
             continue
         if key == "default" and value is None:
             continue
-        if key == "prefixItems":  # a later dialect's name
-            cleaned["items"] = _plain(value)
+        if key == "prefixItems":  # a later dialect's name; what reads TOML as JSON turns inf into null
+            cleaned["items"] = [_plain(one) | {"type": [one["type"], "null"]} for one in value]
             continue
         if key == "description" and "type" in part and "properties" in part:
             value = _first_sentence(value)
