@@ -78,7 +78,7 @@ def _plain(part: Any) -> Any:
         kept = [one for one in part["anyOf"] if one != {"type": "null"}]
         if len(kept) == 1:
             part = {key: value for key, value in part.items() if key != "anyOf"} | kept[0]
-    cleaned = {}
+    cleaned: dict[str, Any] = {}
     for key, value in part.items():
         if key == "title" and isinstance(value, str):
             continue
