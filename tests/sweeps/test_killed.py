@@ -43,7 +43,7 @@ def test_two_sweeps_on_one_store_share_the_work(tmp_path: Path) -> None:
         subprocess.Popen(sweep_command(recipe, str(store), tmp_path / name, 60), stdout=subprocess.PIPE, text=True)
         for name in ("a", "b")
     ]
-    told = [json.loads(process.communicate(timeout=100)[0]) for process in both]
+    told = [json.loads(process.communicate(timeout=500)[0]) for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum(one["trained"] for one in told) == 360  # none was trained twice
     assert [one["trained"] + one["found"] for one in told] == [360, 360]  # and both have all
