@@ -61,7 +61,7 @@ def test_every_question_gets_its_verdict(sweep: SweepResult) -> None:
     assert decided.decision == "a"
     assert decided.notes[-1] == "As the lecture says."
     assert decided.numbers["max_seeds"] == 300
-    assert "each was tuned over 2 settings on 12 other seeds" in tuned.sentence
+    assert "each was tuned over 2 settings on 24 other seeds" in tuned.sentence
     assert ranked.names == ("sgd", "momentum(0.9)", "adam")
     assert ranked.n_seeds == 24
     assert set(importance.numbers["importance"]) == {"training.optimizer", "training.learning_rate"}

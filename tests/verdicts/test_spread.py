@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, DataError, ShapeError
 from chainrule.experiments.bench import Bench
 from chainrule.experiments.grid import expand
 from chainrule.experiments.measures import parse_measure
@@ -18,13 +18,13 @@ from chainrule.experiments.sides import Candidate, candidates_of
 from chainrule.experiments.spread import (
     changed_alone,
     crossed_design,
-    half_squares,
     prime_below,
     seeds_of_design,
     sources_of,
     spread,
 )
 from chainrule.random import SOURCES, seed_parts
+from chainrule.stats.changes import changed_share
 from chainrule.stats.variance import crossed_components
 
 NOISY = """
@@ -105,11 +105,37 @@ def test_the_design_gives_the_components_of_known_effects_and_keeps_interactions
     np.testing.assert_array_less(np.abs(means - [4, 1, 0, 0, 0, 2]), 4 * errors + 1e-9)
 
 
-def test_half_the_squared_differences_are_the_variance() -> None:
+def test_the_share_when_only_one_changes_is_one_minus_the_correlation() -> None:
+    """Two runs share an effect of variance 3 and differ by one of variance 1: a quarter is left when it is held."""
     rng = np.random.default_rng(1)
-    variance, interval = half_squares(rng.normal(0, 3, 4000) - rng.normal(0, 3, 4000), 0.95)
-    assert variance == pytest.approx(9.0, rel=0.1)
-    assert interval.low < 9.0 < interval.high
+    shared = rng.normal(0, np.sqrt(3), 4000)
+    x, y = shared + rng.normal(size=4000), shared + rng.normal(size=4000)
+    found = changed_share(x, y)
+    assert found.share == pytest.approx(1 - np.corrcoef(x, y)[0, 1], abs=0.002)
+    assert found.low < 0.25 < found.high
+    assert found.high - found.low < 0.03
+    assert changed_share(x, x).share == 0.0
+    assert changed_share(np.ones(10), np.ones(10)).high == 0.0
+    assert changed_share(x, y) == found
+
+
+def test_the_interval_of_the_share_covers_it() -> None:
+    rng = np.random.default_rng(2)
+    missed = 0
+    for _ in range(100):
+        shared = rng.normal(0, 1, 60)
+        one = changed_share(shared + rng.normal(0, 1, 60), shared + rng.normal(0, 1, 60), n_resamples=500)
+        missed += not one.low <= 0.5 <= one.high
+    assert missed <= 11
+
+
+def test_too_few_pairs_have_no_share() -> None:
+    with pytest.raises(DataError, match="at least 10 pairs"):
+        changed_share(np.arange(9), np.arange(9))
+    with pytest.raises(DataError):
+        changed_share(np.arange(10), np.full(10, np.inf))
+    with pytest.raises(ShapeError):
+        changed_share(np.arange(10), np.arange(11))
 
 
 def test_only_sources_that_can_matter_are_crossed(noisy: Path, recipe: Path) -> None:

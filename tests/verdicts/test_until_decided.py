@@ -148,9 +148,9 @@ def test_tuned_sides_are_judged_on_seeds_that_did_not_tune(recipe: Path) -> None
     verdict = compare(
         recipe, recipe, where_a="optimizer=adam", where_b="optimizer=sgd", quantity="accuracy", until_decided=True
     )
-    assert verdict.numbers["tuning"]["choosing_seeds"] == tuple(range(12))
-    assert min(verdict.numbers["seeds"]) == 12
-    assert "each was tuned over 2 settings on 12 other seeds" in verdict.sentence
+    assert verdict.numbers["tuning"]["choosing_seeds"] == tuple(range(24))
+    assert min(verdict.numbers["seeds"]) == 24
+    assert "each was tuned over 2 settings on 24 other seeds" in verdict.sentence
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.2])

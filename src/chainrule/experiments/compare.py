@@ -22,6 +22,7 @@ from chainrule.experiments.verdicts import Verdict, jsonable
 from chainrule.population import MOST_SEEDS, parse_seeds
 from chainrule.random import PLAIN_SEEDS
 from chainrule.resources import resources_from
+from chainrule.stats import MIN_PAIRS
 from chainrule.stats.intervals import check_level
 
 MAX_SEEDS = 5000
@@ -91,7 +92,8 @@ def compare(
     """Compare two settings on the same seeds.
 
     If a side leaves several cells of its recipe open (an optimizer at each of its learning rates), both sides are
-    tuned over theirs on the first half of the seeds and judged on the others.
+    tuned over theirs on the first half of the seeds and judged on the others; `until_decided`, all of those seeds tune
+    and further ones judge.
 
     Parameters
     ----------
@@ -172,12 +174,17 @@ def compare_sides(first: Side, second: Side, measure: Measure, bench: Bench, ter
         raise ConfigError("until decided means training further seeds, and saved runs cannot grow: give recipes")
     seeds = first_seeds(first, second, terms)
     tuning = max(len(first.candidates), len(second.candidates)) > 1
-    choosing, judging = split_seeds(seeds) if tuning else ((), seeds)
+    choosing, judging = _split(seeds, terms) if tuning else ((), seeds)
     tuned = tune((first, second), measure, bench, choosing) if tuning else _untuned(first, second)
     if terms.until_decided:
         judging = _further(judging, seeds, terms.max_seeds)
     verdict = _judge(tuned, measure, bench, terms, judging)
     return _completed(verdict, tuned, choosing, measure, bench)
+
+
+def _split(seeds: tuple[int, ...], terms: Terms) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the seeds that tune and those that judge: half and half, or all tune where further ones follow."""
+    return (seeds, ()) if terms.until_decided else split_seeds(seeds)
 
 
 def check_sides(first: Side, second: Side, measure: Measure) -> None:
@@ -271,6 +278,8 @@ def _completed(
         "reused": bench.reused,
     }
     notes = (*verdict.notes, *_rules(first.chosen, second.chosen, tuned, measure))
+    if choosing and verdict.decision == "no verdict":
+        notes = (*notes, f"The other {len(choosing)} seeds tuned: give at least {2 * MIN_PAIRS} seeds in all.")
     return replace(verdict, sentence=sentence, numbers=numbers, paired=pairing.sentence, notes=notes)
 
 

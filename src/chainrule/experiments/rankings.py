@@ -143,7 +143,7 @@ def _sentence(
         return f"{top} of {k} settings, and every other one is shown to be worse ({told})."
     if len(others) == k - 1:
         return f"{top} of {k} settings, but none of the others can be told from it ({told})."
-    shown = ", ".join(others[:MOST_NAMED]) + (
+    shown = "; ".join(others[:MOST_NAMED]) + (
         f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
     )
     return f"{top} of {k} settings; {len(others)} cannot be told from it ({shown}), the rest are worse ({told})."

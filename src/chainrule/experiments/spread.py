@@ -29,7 +29,7 @@ from chainrule.experiments.sides import Candidate
 from chainrule.experiments.tasks import source_of
 from chainrule.experiments.verdicts import Picture, Verdict
 from chainrule.random import CROSSED_SEEDS, SOURCES, crossed_seed, stream
-from chainrule.stats import Interval, bootstrap_interval
+from chainrule.stats.changes import ChangedShare, changed_share
 from chainrule.stats.sentences import number, percent
 
 if TYPE_CHECKING:
@@ -50,9 +50,6 @@ MENTIONED = 0.005
 
 PARTNERS = 100
 """Runs that are done once more for each source, with that source's seed alone changed."""
-
-Alone = Mapping[str, tuple[float, Interval]]
-"""By source: the variance when only it changes, with its interval."""
 
 
 def spread(
@@ -100,7 +97,7 @@ def spread(
     crossed = values[: p * p]
     partners = dict(zip(pairs, np.split(values[p * p :], max(len(pairs), 1)), strict=False))
     alone = {
-        name: half_squares(crossed[[run for run, _ in pairs[name]]] - found, level) for name, found in partners.items()
+        name: changed_share(crossed[[run for run, _ in pairs[name]]], found, level) for name, found in partners.items()
     }
     return _verdict(candidate, measure, design, crossed, alone, idle, level, bench)
 
@@ -117,12 +114,6 @@ def changed_alone(design: Mapping[str, Sequence[int]], p: int) -> dict[str, list
         name: [(run, crossed_seed(**{**rows[run], name: p + place})) for place, run in enumerate(chosen)]
         for name in design
     }
-
-
-def half_squares(differences: Values, level: float) -> tuple[float, Interval]:
-    """Return half the mean squared difference of pairs, which is the variance of what differs, with its interval."""
-    squares = differences**2 / 2
-    return float(np.mean(squares)), bootstrap_interval(squares, "mean", level)
 
 
 def sources_of(setting: Setting, data_dir: str | None = None) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -197,7 +188,7 @@ def _verdict(
     measure: Measure,
     design: Mapping[str, Sequence[int]],
     values: Values,
-    alone: Alone,
+    alone: Mapping[str, ChangedShare],
     idle: Mapping[str, str],
     level: float,
     bench: Bench,
@@ -225,15 +216,10 @@ def _verdict(
         )
     else:
         found = crossed_components(design, values, level)
-        variance = float(np.var(values, ddof=1))
         numbers["components"] = {one.name: asdict(one) for one in (*found.factors, found.remainder)}
-        numbers["changed_alone"] = {
-            name: {"share": own / variance, "low": ends.low / variance, "high": ends.high / variance}
-            for name, (own, ends) in alone.items()
-        }
-        sentence = _sentence(measure, found, numbers["changed_alone"])
-        changed = numbers["changed_alone"]
-        rows = [(_named(name), *(100 * changed[name][end] for end in ("share", "low", "high"))) for name in changed]
+        numbers["changed_alone"] = {name: asdict(one) for name, one in alone.items()}
+        sentence = _sentence(measure, found, alone)
+        rows = [(_named(name), 100 * one.share, 100 * one.low, 100 * one.high) for name, one in alone.items()]
         picture = Picture("bars", tuple(rows), f"per cent of the variance of {measure.words} when only this changes")
     return Verdict(
         sentence,
@@ -251,10 +237,10 @@ def _verdict(
     )
 
 
-def _sentence(measure: Measure, found: CrossedComponents, alone: Mapping[str, Mapping[str, float]]) -> str:
+def _sentence(measure: Measure, found: CrossedComponents, alone: Mapping[str, ChangedShare]) -> str:
     """Name the sources from the largest share to the smallest: when only they change, and by themselves."""
-    ordered = sorted(alone, key=lambda name: -alone[name]["share"])
-    shares = [_share(alone[name]["share"], alone[name]["low"], alone[name]["high"]) for name in ordered]
+    ordered = sorted(alone, key=lambda name: -alone[name].share)
+    shares = [_share(alone[name].share, alone[name].low, alone[name].high) for name in ordered]
     first = f"Changing only {WORDS[ordered[0]]} brings {shares[0]} of the variance of {measure.words} between runs"
     others = [f", only {WORDS[name]} {share}" for name, share in zip(ordered[1:], shares[1:], strict=True)]
     own = sorted((one for one in found.factors if one.share >= MENTIONED), key=lambda one: -one.share)
@@ -263,7 +249,7 @@ def _sentence(measure: Measure, found: CrossedComponents, alone: Mapping[str, Ma
     return (
         f"{first}{''.join(others)}; whatever the others are, {', '.join(told) or 'no source'} of it, and {rest} comes "
         f"from how they meet ({percent(found.level)} intervals, {found.n:,} crossed runs and "
-        f"{PARTNERS * len(alone):,} more)."
+        f"{sum(one.n for one in alone.values()):,} more)."
     )
 
 
