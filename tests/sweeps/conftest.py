@@ -69,6 +69,7 @@ class Memory:
 
     def claim(self, tasks: Sequence[Task]) -> list[Task]:
         """Reserve what is free."""
+        assert not self.held, "one chunk is in work at a time: it is what a kill can cost"
         free = [task for task in tasks if task.key not in self.runs | dict.fromkeys(self.held | self.elsewhere)]
         self.held |= {task.key for task in free}
         self.chunks.append(free)
