@@ -43,7 +43,7 @@ def test_a_sound_store_is_found_sound(opened: Open, mixed: Pairs, plain: Pairs) 
         ("DELETE FROM arrays WHERE seed = 3", "the arrays of a run are missing: series 1, seed 3"),
         (
             "UPDATE arrays SET curves = (SELECT curves FROM arrays WHERE seed = 1 AND series_id = 1) WHERE seed = 3",
-            "its arrays are not those of this run",
+            "the arrays of a run are not its own",
         ),
         ("UPDATE series SET tag = tag + 1 WHERE id = 2", "settings: number 2: series 2 has changed"),
         ("UPDATE axis_values SET value_id = 1", "settings: the axes of text"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from chainrule.errors import ConfigError, unknown_name
 from chainrule.experiments.store.tables import axis_values, batches, columns, series
@@ -25,7 +25,6 @@ OTHERS = {"data.fingerprint": "data_id", "numerics": "numerics_id"}
 """Axes that no recipe names: the text itself is the value."""
 
 ABSENT = -1
-WORD_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Frame:
         """The rows of `series` (n_series,) by column, in the order of their numbers."""
         names = ["id", "source_id", "network_id", "training_id", "data_id", "numerics_id"]
         chosen = [series.c[name] for name in [*names, "tag"]]
-        table = self._whole(self.connection.execute(select(*chosen).order_by(series.c.id)).all(), len(chosen))
+        table = self._whole(plain_rows(self.connection, select(*chosen).order_by(series.c.id)), len(chosen))
         if (tags_of(*table[:, 1:-1].T) != table[:, -1]).any():
             raise ValueError("a series has changed")
         return {name: table[:, k] for k, name in enumerate(names)}
@@ -77,7 +76,7 @@ class Frame:
         number = self.known.find(self.connection, [name]).get(name)
         where = axis_values.c.axis_id == (ABSENT if number is None else number)
         chosen = (axis_values.c.word_id, axis_values.c.value_id, axis_values.c.tag)
-        rows = self.connection.execute(select(*chosen).where(where).order_by(axis_values.c.word_id)).all()
+        rows = plain_rows(self.connection, select(*chosen).where(where).order_by(axis_values.c.word_id))
         if number is None or not rows:
             raise ConfigError(unknown_name("axis", name, [*self.axis_names(), *OTHERS]))
         word, value, tag = self._whole(rows, 3).T
@@ -111,24 +110,24 @@ class Frame:
 
     @cached_property
     def seeds(self) -> Ints:
-        """The seed of every run (n_runs,), in the order of series and save."""
-        return self._blocks[1].view(np.int64)
+        """The seed of every run (n_runs,), in the order of their saves."""
+        return self._fit("seed").view(np.int64)
 
     @cached_property
     def where(self) -> Ints:
         """The place in `series` of every run's series (n_runs,)."""
-        place = np.searchsorted(self.series["id"], self._blocks[0] >> WORD_BITS)
-        if (
-            len(place)
-            and (self.series["id"][np.minimum(place, len(self.series["id"]) - 1)] != self._blocks[0] >> 32).any()
-        ):
+        numbers, wanted = self.series["id"], self._blocks[1].view(np.int64)
+        place = wanted - numbers[0] if len(numbers) else wanted
+        if not len(numbers) or numbers[-1] - numbers[0] != len(numbers) - 1:  # some number was never given
+            place = np.searchsorted(numbers, wanted)
+        if len(wanted) and (place.max(initial=0) >= len(numbers) or (numbers[place] != wanted).any()):
             raise ValueError("a series is missing")
-        return np.repeat(place, self._blocks[2])
+        return place
 
     @cached_property
     def _blocks(self) -> tuple[Ints, Floats, Ints]:
-        """Series and save of every row of seeds, the seeds, and how many each row has."""
-        found = self._column("seed")
+        """The saves, the series of all runs, and how many runs each save has."""
+        found = self._column("series")
         total = self.connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0)))
         if found[1].size != total:
             raise ValueError(f"{found[1].size} runs are listed, {total} were saved")
@@ -136,22 +135,22 @@ class Frame:
 
     def values(self, name: str) -> Floats:
         """Return a value of every run (n_runs,), NaN where a run has none; `ConfigError` lists what there is."""
-        if name == "seed":
-            return self.seeds.astype(np.float64)
-        key, data, sizes = self._column(name)
-        if not len(key) and len(self.seeds):
-            raise ConfigError(unknown_name("final value", name, self.value_names()))
-        all_keys, _, all_sizes = self._blocks
-        if np.array_equal(key, all_keys) and np.array_equal(sizes, all_sizes):
+        return self.seeds.astype(np.float64) if name == "seed" else self._fit(name)
+
+    def _fit(self, name: str) -> Floats:
+        """Return a column, filled up with NaN where a save lacks it."""
+        saves, data, sizes = self._column(name)
+        all_saves, _, all_sizes = self._blocks
+        if np.array_equal(saves, all_saves) and np.array_equal(sizes, all_sizes):
             return data
-        place = np.searchsorted(all_keys, key)
-        if len(key) and (
-            (place >= len(all_keys)).any() or (all_keys[place] != key).any() or (all_sizes[place] != sizes).any()
-        ):
+        if not len(saves) or name == "seed":
+            raise ConfigError(unknown_name("final value", name, self.value_names()))
+        place = np.minimum(np.searchsorted(all_saves, saves), len(all_saves) - 1)
+        if (all_saves[place] != saves).any() or (all_sizes[place] != sizes).any():
             raise ValueError(f"the column {name} does not fit the others")
-        has = np.zeros(len(all_keys), dtype=bool)
+        has = np.zeros(len(all_saves), dtype=bool)
         has[place] = True
-        values = np.full(len(self.seeds), np.nan)
+        values = np.full(len(self.where), np.nan)
         values[np.repeat(has, all_sizes)] = data
         return values
 
@@ -159,29 +158,33 @@ class Frame:
         """Return what `values` knows: facts of every run, and final values."""
         numbers = self.connection.scalars(select(columns.c.name_id).distinct()).all()
         names = self.known.get(self.connection, numbers).values()
-        return [*FACTS, *sorted(set(names) - set(FACTS))]
+        return [*FACTS, *sorted(set(names) - {*FACTS, "series"})]
 
     def _column(self, name: str) -> tuple[Ints, Floats, Ints]:
-        """Return series and save (as one number), the values of all rows end to end, and their sizes."""
+        """Return the saves that have a column, its values end to end, and how many each save has."""
         number = self.known.find(self.connection, [name]).get(name, ABSENT)
-        chosen = (columns.c.series_id, columns.c.batch_id, columns.c.checksum, columns.c.data)
-        order = (columns.c.series_id, columns.c.batch_id)
-        rows = self.connection.execute(select(*chosen).where(columns.c.name_id == number).order_by(*order)).all()
-        for series_id, batch_id, checksum, data in rows:
-            if column_checksum(number, series_id, batch_id, data) != checksum:
-                raise ValueError(f"the checksum of a column is wrong: {name}, series {series_id}")
-        key = np.array([row[0] << WORD_BITS | row[1] for row in rows], dtype=np.int64)
-        sizes = np.array([len(row[3]) // 8 for row in rows], dtype=np.int64)
-        return key, np.frombuffer(b"".join([row[3] for row in rows]), "<f8"), sizes
+        chosen = select(columns.c.batch_id, columns.c.checksum, columns.c.data).order_by(columns.c.batch_id)
+        rows = plain_rows(self.connection, chosen.where(columns.c.name_id == number))
+        for save, checksum, data in rows:
+            if column_checksum(number, save, data) != checksum:
+                raise ValueError(f"the checksum of a column is wrong: {name}, save {save}")
+        sizes = np.array([len(row[2]) // 8 for row in rows], dtype=np.int64)
+        saves = np.array([row[0] for row in rows], dtype=np.int64)
+        return saves, np.frombuffer(b"".join([row[2] for row in rows]), "<f8"), sizes
 
     @staticmethod
-    def _whole(rows: Iterable[Any], width: int) -> Ints:
+    def _whole(rows: Sequence[tuple[Any, ...]], width: int) -> Ints:
         """Return rows of whole numbers as an array; anything else among them is damage."""
-        listed = [tuple(row) for row in rows]
-        table = np.array(listed) if listed else np.empty((0, width), dtype=np.int64)
+        table = np.array(rows) if rows else np.empty((0, width), dtype=np.int64)
         if table.dtype != np.int64:
             raise ValueError("a number of a row is none")
         return table
+
+
+def plain_rows(connection: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
+    """Return rows as the driver gives them: wrapping a hundred thousand of them would take most of the time."""
+    cursor = connection.execute(statement).cursor
+    return [] if cursor is None else list(cursor.fetchall())
 
 
 def chosen_series(frame: Frame, where: Mapping[str, Any]) -> npt.NDArray[np.bool_]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from chainrule.experiments.store.database import SCHEMA_NAME, Database
-from chainrule.experiments.store.owners import drop_dead, parts_of
+from chainrule.experiments.store.owners import drop_dead
 from chainrule.experiments.store.tables import columns
 from chainrule.experiments.store.words import Words
 from chainrule.experiments.store.writing import column_checksum
 
 BLOCK = 8192
-"""Runs of one series whose values are put into one row."""
+"""Runs whose values are put into one row."""
 
-GROUP = 200
-"""Series in one transaction."""
+MOST_SAVES = 400
+"""Saves that are put together at a time."""
 
 NAN = np.array([np.nan], dtype="<f8").tobytes()
 
@@ -39,13 +38,14 @@ def compact(database: Database) -> CompactReport:
     before = size_of(database)
     with database.write() as connection:
         freed = drop_dead(connection, database.now(connection))
+    joined, known = 0, Words()
     with database.read() as connection:
-        numbers = list(connection.scalars(_split_series()))
-    joined = 0
-    known = Words()
-    for part in parts_of(numbers, GROUP):
+        number = known.find(connection, ["series"]).get("series", -1)
+        length = select(columns.c.batch_id, func.length(columns.c.data)).where(columns.c.name_id == number)
+        sizes = [(row[0], row[1] // 8) for row in connection.execute(length.order_by(columns.c.batch_id))]
+    for block in _blocks(sizes):
         with database.write() as connection:
-            joined += sum(_join(connection, known, number) for number in part)
+            joined += _join(connection, block)
     database.vacuum()
     return CompactReport(freed, joined, before, size_of(database))
 
@@ -64,57 +64,32 @@ c.relnamespace WHERE n.nspname = '{SCHEMA_NAME}' AND c.relkind = 'r'"
         return int(connection.scalar(text(relations)) or 0)
 
 
-def _split_series() -> Any:
-    """Select the series whose seeds lie in several rows that could be fewer."""
-    rows = func.count()
-    bytes_ = func.sum(func.length(columns.c.data))
-    return (
-        select(columns.c.series_id)
-        .group_by(columns.c.name_id, columns.c.series_id)
-        .having((rows > 1) & (rows * BLOCK * 8 > 2 * bytes_))
-        .distinct()
-    )
-
-
-def _join(connection: Connection, known: Words, number: int) -> int:
-    """Put the columns of one series into as few rows as blocks allow; return how many rows fewer there are."""
-    chosen = select(columns).where(columns.c.series_id == number).order_by(columns.c.batch_id)
+def _join(connection: Connection, saves: Sequence[tuple[int, int]]) -> int:
+    """Put the columns of some saves into one row each, under the first save; return how many rows fewer there are."""
+    numbers = [save for save, _ in saves]
     found: dict[int, dict[int, bytes]] = {}
-    n_before = 0
-    for row in connection.execute(chosen):
-        if column_checksum(row.name_id, number, row.batch_id, row.data) != row.checksum:
-            raise ValueError(f"the checksum of a column is wrong: series {number}")
+    for row in connection.execute(select(columns).where(columns.c.batch_id.in_(numbers))):
+        if column_checksum(row.name_id, row.batch_id, row.data) != row.checksum:
+            raise ValueError(f"the checksum of a column is wrong: save {row.batch_id}")
         found.setdefault(row.name_id, {})[row.batch_id] = row.data
-        n_before += 1
-    seeds = found[known.find(connection, ["seed"])["seed"]]
-    rows = [
-        _row(name, number, block, by_batch, seeds)
-        for block in _blocks(seeds)
-        for name, by_batch in found.items()
-        if any(batch in by_batch for batch in block)
-    ]
-    connection.execute(delete(columns).where(columns.c.series_id == number))
+    rows = []
+    for name, parts in sorted(found.items()):
+        data = b"".join(parts.get(save, NAN * size) for save, size in saves)
+        checksum = column_checksum(name, numbers[0], data)
+        rows.append({"name_id": name, "batch_id": numbers[0], "checksum": checksum, "data": data})
+    connection.execute(delete(columns).where(columns.c.batch_id.in_(numbers)))
     connection.execute(insert(columns), rows)
-    return n_before - len(rows)
+    return sum(map(len, found.values())) - len(rows)
 
 
-def _blocks(seeds: Mapping[int, bytes]) -> Iterator[list[int]]:
-    """Put saves together to blocks of limited size."""
-    block: list[int] = []
-    size = 0
-    for batch, data in sorted(seeds.items()):
-        if block and size + len(data) > 8 * BLOCK:
-            yield block
-            block, size = [], 0
-        block.append(batch)
-        size += len(data)
-    yield block
-
-
-def _row(
-    name: int, number: int, block: Sequence[int], by_batch: Mapping[int, bytes], seeds: Mapping[int, bytes]
-) -> dict[str, Any]:
-    """Return the row of one block; runs without the value have NaN."""
-    data = b"".join(by_batch.get(batch, NAN * (len(seeds[batch]) // 8)) for batch in block)
-    checksum = column_checksum(name, number, block[0], data)
-    return {"name_id": name, "series_id": number, "batch_id": block[0], "checksum": checksum, "data": data}
+def _blocks(sizes: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Put saves together to blocks of limited size; those that are large, or alone, are left as they are."""
+    block: list[tuple[int, int]] = []
+    for save, size in sizes:
+        if block and (sum(n for _, n in block) + size > BLOCK or len(block) == MOST_SAVES):
+            if len(block) > 1:
+                yield block
+            block = []
+        block.append((save, size))
+    if len(block) > 1:
+        yield block

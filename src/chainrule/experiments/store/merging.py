@@ -12,7 +12,7 @@ from chainrule.errors import one_line
 from chainrule.experiments.store.database import Database
 from chainrule.experiments.store.owners import give_back
 from chainrule.experiments.store.reading import Reader
-from chainrule.experiments.store.records import Record
+from chainrule.experiments.store.records import Record, verify
 from chainrule.experiments.store.tables import arrays, batches, runs
 from chainrule.experiments.store.trouble import DAMAGE
 from chainrule.experiments.store.words import Words
@@ -83,7 +83,10 @@ def _understand(reader: Reader, rows: Sequence[Mapping[str, Any]], report: Merge
     """Return records and where they come from; what is damaged is looked at run by run, and left out."""
     try:
         origins = _origins(reader.connection, reader.known, [row["batch_id"] for row in rows])
-        return [(record, origins[row["batch_id"]]) for record, row in zip(reader.understand(rows), rows, strict=True)]
+        records = list(reader.understand(rows))
+        for record in records:
+            verify(record)
+        return [(record, origins[row["batch_id"]]) for record, row in zip(records, rows, strict=True)]
     except DAMAGE as error:
         if len(rows) > 1:
             return [pair for row in rows for pair in _understand(reader, [row], report)]

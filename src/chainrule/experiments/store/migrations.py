@@ -16,6 +16,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from chainrule.experiments.store.packing import pack
+from chainrule.experiments.store.reading import later
 from chainrule.experiments.store.records import Record, digest_of, task_of
 from chainrule.experiments.store.tables import metadata
 from chainrule.experiments.store.words import Words
@@ -39,7 +40,7 @@ def from_1_to_2(connection: Connection, known: Words) -> None:
             groups.setdefault(Origin(row["saved"], row["machine"]), []).append(_record_of_1(row))  # type: ignore[arg-type]
         for origin, records in groups.items():
             put_records(connection, known, records, origin)
-        last = bytes(rows[-1]["key"])
+        last = later(bytes(rows[-1]["key"]), last)
     connection.execute(text("DROP TABLE runs_1"))
 
 

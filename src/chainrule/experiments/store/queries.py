@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import select
 
 from chainrule.errors import ConfigError, one_line
 from chainrule.experiments.grid import Setting
 from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.columns import Floats, Frame, Ints, chosen_series
-from chainrule.experiments.store.reading import Reader
+from chainrule.experiments.store.reading import understand_series
+from chainrule.experiments.store.tables import series
 
 _RULE = re.compile(r"\s*(?P<name>.+?)\s*(?P<test>>=|<=)\s*(?P<bound>[-+0-9.eE_infa]+)\s*")
 CONVERGED = "converged"
@@ -163,18 +165,17 @@ def _sort_key(value: Any) -> tuple[int, Any]:
     return (2, value) if isinstance(value, str) else (3, str(value))
 
 
-def settings(frame: Frame, reader: Reader, limit: int | None = None) -> list[SeriesInfo]:
+def settings(frame: Frame, limit: int | None = None) -> list[SeriesInfo]:
     """Return what has been trained, in the order in which it was first saved."""
     n_series = len(frame.series["id"])
     n = np.bincount(frame.where, minlength=n_series)
     converged = np.bincount(frame.where, weights=frame.values(CONVERGED), minlength=n_series) if len(n) else n
-    numbers = frame.series["id"][:limit].tolist()
-    told = reader.series_of(numbers)
-    listed = []
-    for number, runs, successes in zip(numbers, n.tolist(), converged.tolist(), strict=False):
-        source, network, training, data, numerics = told[number][0]
-        listed.append(SeriesInfo(Setting(source, network, training), data, numerics, runs, int(successes)))
-    return listed
+    rows = frame.connection.execute(select(series).order_by(series.c.id).limit(limit)).mappings().all()
+    told = understand_series(frame.connection, frame.known, rows)
+    return [
+        SeriesInfo(Setting(*texts[:3]), *texts[3:], n=runs, converged=int(successes))
+        for (texts, _), runs, successes in zip(told.values(), n.tolist(), converged.tolist(), strict=False)
+    ]
 
 
 def places(

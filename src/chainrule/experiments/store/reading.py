@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, select, tuple_
 
@@ -16,6 +16,7 @@ from chainrule.experiments.store.writing import KEPT_CURVES, KEPT_WEIGHTS, check
 BATCH = 1000
 """Runs read at a time."""
 
+T = TypeVar("T")
 Texts = tuple[str, str, str, str, str]
 WORD_FIELDS = ("stop_id", "engine_id", "reason_id", "fingerprint_id", "network_id", "training_id", "names_id")
 MAYBE_FIELDS = ("divergence_id", "preprocessing_id")
@@ -49,12 +50,15 @@ class Reader:
             yield list(self.understand(found, with_arrays))
             last = (found[-1]["series_id"], found[-1]["seed"])
 
-    def rows_after(self, last: tuple[int, int] | None, limit: int) -> list[Mapping[str, Any]]:
+    def rows_after(self, last: tuple[int, int] | None, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return bare rows of `runs` that follow a series and seed."""
         statement = select(runs).order_by(runs.c.series_id, runs.c.seed).limit(limit)
         if last is not None:
             statement = statement.where(tuple_(runs.c.series_id, runs.c.seed) > tuple_(*last))
-        return [dict(row) for row in self.connection.execute(statement).mappings()]
+        rows = [dict(row) for row in self.connection.execute(statement).mappings()]
+        for row in rows[-1:]:
+            later((row["series_id"], row["seed"]), last)
+        return rows
 
     def _records(self, statement: Select[Any], with_arrays: bool) -> Iterator[Record]:
         rows = [dict(row) for row in self.connection.execute(statement).mappings()]
@@ -130,17 +134,28 @@ class Reader:
         """Return texts and key of each series."""
         wanted = set(numbers)
         for part in parts_of([number for number in wanted if number not in self._series]):
-            rows = self.connection.execute(select(series).where(series.c.id.in_(part))).mappings()
-            self._series |= understand_series(self.connection, self.known, [dict(row) for row in rows])
+            rows = self.connection.execute(select(series).where(series.c.id.in_(part))).mappings().all()
+            self._series |= understand_series(self.connection, self.known, rows)
         for number in wanted:
             if number not in self._series:
                 raise ValueError(f"series {number} is missing")
         return {number: self._series[number] for number in wanted}
 
 
-def understand_series(
-    connection: Connection, known: Words, rows: Sequence[Mapping[str, Any]]
-) -> dict[int, tuple[Texts, bytes]]:
+def later(place: T, last: T | None) -> T:
+    """Return a place in a table that comes after another; in a damaged one the next page may lead back for ever.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    if last is not None and not place > last:  # type: ignore[operator]
+        raise ValueError("rows are out of order")
+    return place
+
+
+def understand_series(connection: Connection, known: Words, rows: Sequence[Any]) -> dict[int, tuple[Texts, bytes]]:
     """Return texts and key by number of series.
 
     Raises

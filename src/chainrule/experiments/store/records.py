@@ -118,11 +118,17 @@ def digest_of(
     return digest.digest()
 
 
-def digest_again(record: Record) -> bytes:
-    """Compute the digest anew from what was kept; weights and curves must both be there."""
+def verify(record: Record) -> None:
+    """Raise `ValueError` unless the arrays of a record are those that were saved."""
+    weights = None if record.weights is None else unpack(record.weights)
+    curves = None if record.curves is None else unpack(record.curves)
+    if weights is not None and curves is not None and _digest_again(record, weights, curves) != record.digest:
+        raise ValueError("the arrays of a run are not its own")
+
+
+def _digest_again(record: Record, weights: Mapping[str, Array], curves: Mapping[str, Array]) -> bytes:
     fields = ("network", "training", "stop_reason", "converged", "epochs", "fingerprint", "names")
     plain = {name: getattr(record, name) for name in (*fields, "divergence", "preprocessing")}
-    weights, curves = unpack(record.weights or b""), unpack(record.curves or b"")
     return digest_of(plain, record.final, weights, curves)
 
 

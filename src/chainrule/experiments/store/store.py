@@ -238,7 +238,7 @@ class Store:
     def settings(self, limit: int | None = None) -> list[SeriesInfo]:
         """Return what has been trained, with the number of runs, in the order in which it was first saved."""
         with self._read() as connection:
-            return queries.settings(Frame(connection, self.known), Reader(connection, self.known), limit)
+            return queries.settings(Frame(connection, self.known), limit)
 
     def axes(self) -> dict[str, int]:
         """Return the axes on which the settings differ, and how many values each has."""

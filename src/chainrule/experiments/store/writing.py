@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ from chainrule.experiments.store.words import Words, tag_of
 from chainrule.experiments.tasks import Task
 
 FACTS = ("seed", "converged", "diverged", "epochs", "seconds")
-"""Columns that every run has, before its final values."""
+"""Columns that every run has, before its final values; and the number of its series."""
 
 KEPT_WEIGHTS, KEPT_CURVES = 1, 2
 
@@ -42,9 +43,9 @@ def checksum_of(row: Mapping[str, Any], series_key: bytes) -> int:
     return zlib.crc32(repr(values).encode())
 
 
-def column_checksum(name_id: int, series_id: int, batch_id: int, data: bytes) -> int:
+def column_checksum(name_id: int, batch_id: int, data: bytes) -> int:
     """Return the checksum of a row of `columns`."""
-    return zlib.crc32(data, zlib.crc32(struct.pack("<qqq", name_id, series_id, batch_id)))
+    return zlib.crc32(data, zlib.crc32(struct.pack("<qq", name_id, batch_id)))
 
 
 def series_texts(task: Task) -> tuple[str, str, str, str, str]:
@@ -78,7 +79,7 @@ def put_records(connection: Connection, known: Words, records: Sequence[Record],
     ]
     if kept:
         connection.execute(insert(arrays), kept)
-    put_columns(connection, known, _by_series(records, rows), batch)
+    put_columns(connection, known, records, rows, batch)
 
 
 Numbers = dict[tuple[str, str, str, str, str], tuple[int, bytes]]
@@ -172,38 +173,30 @@ def _run_row(record: Record, ids: Mapping[str, int], batch: int, number: int, ke
     return row | {"checksum": checksum_of(row, key)}
 
 
-def _by_series(records: Sequence[Record], rows: Sequence[Mapping[str, Any]]) -> dict[int, list[Record]]:
-    groups: dict[int, list[Record]] = {}
-    for record, row in zip(records, rows, strict=True):
-        groups.setdefault(row["series_id"], []).append(record)
-    return groups
-
-
-def put_columns(connection: Connection, known: Words, groups: Mapping[int, Sequence[Record]], batch: int) -> None:
+def put_columns(
+    connection: Connection, known: Words, records: Sequence[Record], rows: Sequence[Mapping[str, Any]], batch: int
+) -> None:
     """Write the columns of one save."""
-    made = {number: columns_of(group) for number, group in groups.items()}
-    ids = known.put(connection, {name for found in made.values() for name in found})
-    rows: list[dict[str, Any]] = [
-        {"name_id": ids[name], "series_id": number, "batch_id": batch, "data": data}
-        for number, found in made.items()
+    found = columns_of(records, [row["series_id"] for row in rows])
+    ids = known.put(connection, found)
+    made = [
+        {"name_id": ids[name], "batch_id": batch, "data": data, "checksum": column_checksum(ids[name], batch, data)}
         for name, data in found.items()
     ]
-    rows.sort(key=lambda row: (row["name_id"], row["series_id"]))
-    for row in rows:
-        row["checksum"] = column_checksum(row["name_id"], row["series_id"], batch, row["data"])
-    connection.execute(insert(columns), rows)
+    connection.execute(insert(columns), sorted(made, key=operator.itemgetter("name_id")))
 
 
-def columns_of(group: Sequence[Record]) -> dict[str, bytes]:
-    """Return the columns of some runs of one series: eight bytes a run, NaN where a run lacks a value."""
+def columns_of(records: Sequence[Record], numbers: Sequence[int]) -> dict[str, bytes]:
+    """Return the columns of some runs: eight bytes a run, NaN where a run lacks a value."""
     facts = {
-        "seed": np.array([record.task.seed for record in group], dtype="<i8"),
-        "converged": np.array([record.converged for record in group], dtype="<f8"),
-        "diverged": np.array([record.stop_reason == "diverged" for record in group], dtype="<f8"),
-        "epochs": np.array([record.epochs for record in group], dtype="<f8"),
-        "seconds": np.array([record.seconds for record in group], dtype="<f8"),
+        "series": np.array(numbers, dtype="<i8"),
+        "seed": np.array([record.task.seed for record in records], dtype="<i8"),
+        "converged": np.array([record.converged for record in records], dtype="<f8"),
+        "diverged": np.array([record.stop_reason == "diverged" for record in records], dtype="<f8"),
+        "epochs": np.array([record.epochs for record in records], dtype="<f8"),
+        "seconds": np.array([record.seconds for record in records], dtype="<f8"),
     }
-    finals = [record.values for record in group]
+    finals = [record.values for record in records]
     names = [name for name in dict.fromkeys(name for values in finals for name in values) if name not in facts]
     values = {name: np.array([found.get(name, np.nan) for found in finals], dtype="<f8") for name in names}
     return {name: array.tobytes() for name, array in (facts | values).items()}
