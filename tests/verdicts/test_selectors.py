@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chainrule.errors import ConfigError
+from chainrule.experiments.audit import parse_claim
 from chainrule.experiments.grid import expand
 from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.recipe import load_recipe
+from chainrule.experiments.recipe import load_recipe, parse_recipe
 from chainrule.experiments.selectors import (
     axes_of,
     parse_selector,
@@ -27,6 +31,24 @@ AXES: dict[str, list[Any]] = {
     "network.bias": [True, False],
     "case": ["linear", "xor"],
 }
+
+
+CELLS = expand(
+    parse_recipe(
+        """
+        id = "grid"
+        title = "A grid"
+        section = "test"
+        [data]
+        source = "xor"
+        [network]
+        hidden = [2]
+        [axes]
+        "training.optimizer" = ["sgd", "momentum(0.9)", "adam"]
+        "training.learning_rate" = [0.03, 0.3]
+        """
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +165,35 @@ def test_a_direction_can_be_turned() -> None:
     assert parse_measure("loss", "higher").sign == 1.0
     assert parse_measure("loss").worst == float("inf")
     assert parse_measure("accuracy").worst == 0.0
+
+
+WORDS = [
+    "optimizer", "learning_rate", "lr", "case", "adam", "momentum", "(0.9)", "0.3", "=", ",", ">", "<", " ", "(", ")",
+    "[", "'", "x", "\n", "\0", "é", "=adam", "success", "final ", "@", "..", "accuracy", ">=", "1e999", "nan",
+]  # fmt: skip
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map("".join) | st.text(max_size=20)
+
+
+def refused(read: Callable[[], object]) -> bool:
+    """Whether a text is refused, and then in one line."""
+    try:
+        read()
+    except ConfigError as error:
+        return len(str(error).splitlines()) == 1
+    return False
+
+
+@given(TEXTS)
+def test_any_text_is_a_selector_or_one_line(text: str) -> None:
+    if not refused(lambda: parse_selector(text, AXES)):
+        assert all(value in AXES[axis] for axis, value in parse_selector(text, AXES).items())
+
+
+@given(TEXTS)
+def test_any_text_is_a_measure_or_one_line(text: str) -> None:
+    assert refused(lambda: parse_measure(text)) or parse_measure(text).better in ("lower", "higher")
+
+
+@given(TEXTS)
+def test_any_text_is_a_claim_or_one_line(text: str) -> None:
+    assert refused(lambda: parse_claim(text, CELLS)) or len(parse_claim(text, CELLS).names) >= 2

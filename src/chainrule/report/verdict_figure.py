@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -92,6 +93,8 @@ def _samples(picture: Picture, ident: str, title: str, verdict: Verdict) -> Figu
 
 def _path(picture: Picture, ident: str, title: str, verdict: Verdict) -> FigureRecord:
     """The interval as it narrowed while seeds were added."""
+    if len(picture.rows) == 1:  # decided at the first look: there is no path yet
+        return _bars(replace(picture, rows=(("difference", *_middle_first(picture.rows[0])),)), ident, title, verdict)
     n, low, middle, high = (np.array(column, dtype=float) for column in zip(*picture.rows, strict=True))
     finite = np.isfinite(low) & np.isfinite(high) & np.isfinite(middle)
     if not finite.any():  # too few seeds for an interval of the median: only the differences can be drawn
@@ -117,6 +120,16 @@ def _path(picture: Picture, ident: str, title: str, verdict: Verdict) -> FigureR
     )
 
 
+def _middle_first(row: tuple[float, ...]) -> tuple[float, float, float]:
+    _, low, middle, high = row
+    return middle, low, high
+
+
 def _bars(picture: Picture, ident: str, title: str, verdict: Verdict) -> FigureRecord:
-    bars = tuple(Bar(name=name, value=value, low=low, high=high) for name, value, low, high in picture.rows)
-    return BarFigure(id=ident, title=title, caption=verdict.sentence, bars=bars, value_label=picture.label)
+    """Values with their intervals; an end that is not finite is not drawn, a value that is not becomes 0."""
+    bars = []
+    for name, value, low, high in picture.rows:
+        bounded = math.isfinite(low) and math.isfinite(high)
+        shown = value if math.isfinite(value) else 0.0
+        bars.append(Bar(name=name, value=shown, low=low if bounded else None, high=high if bounded else None))
+    return BarFigure(id=ident, title=title, caption=verdict.sentence, bars=tuple(bars), value_label=picture.label)
