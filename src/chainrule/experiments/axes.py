@@ -242,14 +242,13 @@ def ordered(axes: Sequence[AnyAxis]) -> list[AnyAxis]:
     ConfigError
         If a condition names no axis or no value of it, or conditions go round in a circle.
     """
-    levels: dict[str, list[Any]] = {}
     for axis in axes:
-        for row in axis.rows():
-            for key, value in row:
-                levels.setdefault(key, []).append(value)
-    for axis in axes:
-        for key, wanted in axis.only.items():
-            _check_condition(axis, key, wanted, levels)
+        if set(axis.keys) & set(axis.only):
+            raise ConfigError(f"{axis.keys[0]}.only: an axis cannot depend on itself")
+        try:
+            check_condition(axis.only, axes)
+        except ConfigError as error:
+            raise ConfigError(f"{axis.keys[0]}.{error}") from None
     done: list[AnyAxis] = []
     waiting = list(axes)
     while waiting:
@@ -263,18 +262,29 @@ def ordered(axes: Sequence[AnyAxis]) -> list[AnyAxis]:
     return done
 
 
-def _check_condition(axis: AnyAxis, key: str, wanted: Any, levels: Mapping[str, list[Any]]) -> None:
-    """Refuse a condition that could never hold."""
-    where = f"{axis.keys[0]}.only"
-    if key not in levels:
-        raise ConfigError(f"{where}: {unknown_name('axis', key, levels)}")
-    if key in axis.keys:
-        raise ConfigError(f"{where}: an axis cannot depend on itself")
-    frozen = freeze(wanted)
-    for value in [frozen] if frozen in levels[key] or not isinstance(frozen, tuple) else frozen:
-        if value not in levels[key]:
-            values = ", ".join(show(level) for level in levels[key][:12])
-            raise ConfigError(f"{where}.{key}: {show(value)} is no value of that axis ({values})")
+def check_condition(only: Mapping[str, Any], axes: Sequence[AnyAxis]) -> None:
+    """Refuse a condition that could never hold.
+
+    Raises
+    ------
+    ConfigError
+        If it names no axis, or no value of one.
+    """
+    if not only:
+        return
+    levels: dict[str, list[Any]] = {}
+    for axis in axes:
+        for row in axis.rows():
+            for key, value in row:
+                levels.setdefault(key, []).append(value)
+    for key, wanted in only.items():
+        if key not in levels:
+            raise ConfigError(f"only: {unknown_name('axis', key, levels)}")
+        frozen = freeze(wanted)
+        for value in [frozen] if frozen in levels[key] or not isinstance(frozen, tuple) else frozen:
+            if value not in levels[key]:
+                values = ", ".join(show(level) for level in levels[key][:12])
+                raise ConfigError(f"only.{key}: {show(value)} is no value of that axis ({values})")
 
 
 def holds(selector: Mapping[str, Any], place: Mapping[str, Any]) -> bool:

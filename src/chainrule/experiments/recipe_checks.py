@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.data import load
 from chainrule.errors import ChainruleError, ConfigError, one_line
-from chainrule.experiments.axes import ordered
+from chainrule.experiments.axes import check_condition, ordered
 from chainrule.experiments.grid import Cell, base_settings, cells_at, expand, find_cell
 from chainrule.experiments.measures import parse_measure
 from chainrule.experiments.quantities import PARTS, check_quantity, parse_quantity
@@ -39,6 +39,8 @@ def check_settings(recipe: Recipe) -> None:
     _try_parts(recipe)
     try:
         ordered(recipe.all_axes)
+        for name, variant in recipe.variants.items():
+            _with_path(f"variants.{name}", check_condition, variant.only, recipe.all_axes)
         cells = expand(recipe)
         _check_pairings(cells)
     except ChainruleError as error:
@@ -75,7 +77,8 @@ def _try_parts(recipe: Recipe) -> None:
     plain: dict[str, Any] = {"data.source": source, "network.hidden": [1]}
     for path, key, value in _every_setting(recipe):
         if part_of(key) == ("", ""):  # what is in a part's brackets depends on the part: the cell will show
-            _try_build(plain | {key: value}, path, value)
+            hint = f'; to try several values, write them below [axes]: "{key}" = {written(value)}'
+            _try_build(plain | {key: value}, path, value, hint if path == key and isinstance(value, list) else "")
 
 
 def _every_setting(recipe: Recipe) -> Iterator[tuple[str, str, Any]]:
@@ -98,11 +101,11 @@ def _every_setting(recipe: Recipe) -> Iterator[tuple[str, str, Any]]:
         yield f"quick.{key}", key, value
 
 
-def _try_build(settings: Mapping[str, Any], path: str, value: Any) -> None:
+def _try_build(settings: Mapping[str, Any], path: str, value: Any, hint: str = "") -> None:
     try:
         build_setting(settings)
     except ChainruleError as error:
-        raise ConfigError(f"{path} = {written(value)}: {error}") from None
+        raise ConfigError(f"{path} = {written(value)}: {error}{hint}") from None
 
 
 def _check_pairings(cells: Sequence[Cell]) -> None:

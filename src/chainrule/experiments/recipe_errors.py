@@ -70,6 +70,11 @@ OTHER_NAMES: dict[str, str] = {
     **dict.fromkeys(("seeds.listed", "seeds.values", "seeds.numbers"), "seeds.list"),
     **dict.fromkeys(("success.min", "success.threshold", "success.value", "success.above"), "success.at_least"),
     **dict.fromkeys(("success.max", "success.below"), "success.at_most"),
+    **dict.fromkeys(("axes.start", "axes.min", "axes.low", "axes.begin"), "axes.from"),
+    **dict.fromkeys(("axes.stop", "axes.max", "axes.high", "axes.end"), "axes.to"),
+    **dict.fromkeys(("axes.num", "axes.n", "axes.steps", "axes.number"), "axes.count"),
+    **dict.fromkeys(("axes.if", "axes.when", "axes.where"), "axes.only"),
+    **dict.fromkeys(("axes.list", "axes.choices", "axes.levels"), "axes.values"),
     **dict.fromkeys(("dataset", "datasets"), "data"),
     **dict.fromkeys(("model", "net", "architecture", "mlp"), "network"),
     **dict.fromkeys(("train", "config", "trainer", "settings"), "training"),
@@ -102,7 +107,7 @@ def unknown_key(key: str, known: Iterable[str], table: str = "") -> str:
     path = f"{table}.{key}" if table else key
     new = OTHER_NAMES.get(path) or (None if table else _SHORT_NAMES.get(key))
     if new is not None:
-        return f"unknown key '{one_line(key)}'; here it is called '{new}'{_how(key, new)}"
+        return f"unknown key '{one_line(key)}'; here it is called '{new.removeprefix('axes.')}'{_how(key, new)}"
     known = list(known)
     if not table and key in (short := {long.partition(".")[2]: long for long in KNOWN_KEYS}):
         return f"unknown key '{one_line(key)}'; did you mean '{short[key]}'?"
@@ -115,6 +120,8 @@ def unknown_setting(key: str) -> str:
     if part:
         return f"{part} names a part; {unknown_name('value of it', value, values_of_part(part))}"
     own, _, last = key.rpartition(".")
+    if last in ("seed", "seeds"):
+        return "seeds are no setting, every cell is trained from all of them: write seeds = 30 on top, or [seeds]"
     new = OTHER_NAMES.get(key)
     if new is None and not any(long.partition(".")[2] == last for long in KNOWN_KEYS):
         new = _SHORT_NAMES.get(last)
@@ -122,7 +129,7 @@ def unknown_setting(key: str) -> str:
         return f"unknown key '{one_line(key)}'; here it is called '{new}'{_how(key, new)}"
     whole, _, _ = key.partition(".")
     if own in KNOWN_KEYS and own not in PARTS:
-        return f"'{own}' is a single value, no table"
+        return f"'{own}' is a single value, no table; a range belongs in [axes]"
     same = [long for long in KNOWN_KEYS if long.partition(".")[2] == last]
     if same:
         return f"unknown key '{one_line(key)}'; did you mean '{same[0]}'?"
@@ -153,7 +160,7 @@ _WORDS = {
     "string_type": "a text in quotes is needed",
     "bool_type": "true or false is needed",
     "list_type": "a list in [ ] is needed",
-    "dict_type": "a table is needed",
+    "dict_type": 'a table is needed, such as { "training.optimizer" = "adam" }',
     "model_type": "a table is needed",
     "model_attributes_type": "a table is needed",
     "tuple_type": "a list in [ ] is needed",
@@ -178,7 +185,8 @@ def complaint(error: Any, prefix: str = "") -> str:
         table = prefix.partition(".")[0] or (str(error["loc"][0]) if len(error["loc"]) > 1 else "")
         fields = TABLES.get(table, TABLES[""]).model_fields
         known = [field.alias or name for name, field in fields.items() if name != "file"]
-        return f"{path}: {unknown_key(str(error['loc'][-1]), known, table if len(error['loc']) == 2 else '')}"
+        own = table if prefix or len(error["loc"]) == 2 else ""
+        return f"{path}: {unknown_key(str(error['loc'][-1]), known, own)}"
     if error["type"] == "missing":
         return f"{path}: this key is needed"
     value = "" if isinstance(given, Mapping | list) else f" = {written(given)}"
