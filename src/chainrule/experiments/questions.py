@@ -29,6 +29,7 @@ from chainrule.stats.sentences import percent
 
 if TYPE_CHECKING:
     from chainrule.experiments.schema import Question
+    from chainrule.stats.importance import Importance
 
 
 def answer(
@@ -93,8 +94,14 @@ def _compare(question: Question, result: SweepResult, measure: Measure, bench: B
     sides = named(side_of(result.recipe, question.a), side_of(result.recipe, question.b))
     for side in sides:
         _teach(bench, side, result, measure)
-    terms = Terms(question.level, question.margin or None, until_decided=True, max_seeds=question.max_seeds)
+    terms = Terms(question.level, question.margin or None, True, question.max_seeds, _seeds_of(result) or None)
     return compare_sides(*sides, measure, bench, terms)
+
+
+def _seeds_of(result: SweepResult) -> tuple[int, ...]:
+    """Return the seeds that every cell of a sweep has, unless it was given up."""
+    sets = [set(one.seeds) for one in result.cells if len(one.runs) and one.pruned_after is None]
+    return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 
 def _teach(bench: Bench, side: Side, result: SweepResult, measure: Measure) -> None:
@@ -138,15 +145,15 @@ def _importance(question: Question, result: SweepResult, measure: Measure, bench
     if not shares:
         raise ConfigError("no axis has more than one value, so none can matter")
     ordered = sorted(shares, key=lambda axis: -shares[axis].total)
-    told = [f"the {axis_word(a)} {_share(shares[a].share, shares[a].low, shares[a].high)}" for a in ordered]
-    together = max(0.0, 1.0 - sum(one.share for one in shares.values()))
+    told = [f"the {axis_word(a)} has a part in {_shares(shares[a])}" for a in ordered]
     sentence = (
-        f"Of the variance between {len(kept)} cells in {measure.words}, {_listed(told)} by itself, and "
-        f"{percent(round(together, 3))} is how they act together ({len(seeds):,} paired seeds, "
+        f"Of the variance between {len(kept)} cells in {measure.words}, {_listed(told)} ({len(seeds):,} paired seeds, "
         f"{percent(question.level)} intervals)."
     )
-    rows = [(axis_word(a), 100 * shares[a].share, 100 * shares[a].low, 100 * shares[a].high) for a in ordered]
-    picture = Picture("bars", tuple(rows), f"per cent of the variance of {measure.words} between cells")
+    rows = [
+        (axis_word(a), 100 * shares[a].total, 100 * shares[a].total_low, 100 * shares[a].total_high) for a in ordered
+    ]
+    picture = Picture("bars", tuple(rows), f"per cent of the variance of {measure.words} that an axis has a part in")
     numbers = {"importance": {axis: asdict(one) for axis, one in shares.items()}, "seeds": seeds}
     notes = tuple(f"{axis_word(axis)}: {one.why}." for axis, one in shares.items() if one.why)
     return Verdict(
@@ -192,9 +199,11 @@ def _audit(question: Question, result: SweepResult, measure: Measure, bench: Ben
 _ANSWERS = {"compare": _compare, "rank": _rank, "importance": _importance, "spread": _spread, "audit": _audit}
 
 
-def _share(share: float, low: float, high: float) -> str:
-    return f"{percent(round(share, 3))} ({100 * low:.2g} to {100 * high:.3g})"
+def _shares(one: Importance) -> str:
+    """Write what an axis has a part in, and what it explains by itself."""
+    total, own = (percent(round(share, 3)) for share in (one.total, one.share))
+    return f"{total} ({100 * one.total_low:.2g} to {100 * one.total_high:.3g}), {own} by itself"
 
 
 def _listed(parts: Sequence[str]) -> str:
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+    return f"{'; '.join(parts[:-1])}; and {parts[-1]}" if len(parts) > 1 else "".join(parts)
