@@ -99,7 +99,8 @@ def matrix_frame(
     if record.x_label:
         picture.write(left + width / 2, 0.08, record.x_label, size=SMALL, color=MUTED, ha="center")
     if record.y_label:
-        beside = text_width(record.y_label, SMALL) < left - 0.1 and not staggered
+        first = text_width(record.columns[0], SMALL) / 2 - width / n_columns / 2  # reaches so far to the left
+        beside = text_width(record.y_label, SMALL) < left - 0.14 - max(first, 0.0) and not staggered
         picture.write(0.1, top - 0.12 if beside else 0.08, record.y_label, size=SMALL, color=MUTED)
     return picture, axes, width / n_columns, height
 

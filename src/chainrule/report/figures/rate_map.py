@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from chainrule.report.figures._layout import WIDTH, Picture, footnote, text_width, widest
+from chainrule.report.figures._layout import WIDTH, Picture, widest, wrap
 from chainrule.report.figures._style import INK, LINE, MUTED, PAPER, SERIES, SMALL
 from chainrule.report.figures.images import hover_cell, matrix_frame
 from chainrule.report.records import RateMapFigure
@@ -20,23 +20,22 @@ TINY = 7.4
 def draw_rate_map(record: RateMapFigure) -> Picture:
     """Draw a cell per place: tint and number say the rate, small numbers its interval; marked cells are framed."""
     picture, axes, width, height = matrix_frame(record, record.rates.shape, foot=0.42, tallest=0.5)
-    _cells(picture, axes, record, width, height)
+    spanned = _cells(picture, axes, record, width, height)
     note = f"tint: {record.value_label}, 0 to 100 %"
+    note += f"; small: {100 * record.level:g} % interval" if spanned else ""
     if record.marked.any() and record.marked_label:
         note += f"; framed: {record.marked_label}"
     if np.isnan(record.rates).any():
         note += "; struck: no runs"
-    lines = [note] if text_width(note, SMALL) < WIDTH - 0.2 else note.split("; ", 1)
+    lines = wrap(note, WIDTH - 0.2, SMALL, most=2)
     for k, line in enumerate(lines):
-        if k == 0 and len(lines) > 1:
-            picture.write(0.1, picture.body - 0.3, line, size=SMALL, color=MUTED)
-        else:
-            footnote(picture, line)
+        below = picture.body - 0.04 - 0.18 * (len(lines) - 1 - k)
+        picture.write(0.1, below, line, size=SMALL, color=MUTED, va="bottom")
     return picture
 
 
-def _cells(picture: Picture, axes: Axes, record: RateMapFigure, width: float, height: float) -> None:
-    """Draw every cell with what fits into it: the rate, and under it the interval."""
+def _cells(picture: Picture, axes: Axes, record: RateMapFigure, width: float, height: float) -> bool:
+    """Draw every cell with what fits into it: the rate, and under it the interval; return whether that fits too."""
     shares = [[_percent(v) for v in row] for row in record.rates]
     spans = [[f"{_percent(a)}–{_percent(b)}" for a, b in zip(*rows, strict=True)]
              for rows in zip(record.low, record.high, strict=True)]  # fmt: skip
@@ -65,6 +64,7 @@ def _cells(picture: Picture, axes: Axes, record: RateMapFigure, width: float, he
         if spanned:
             axes.text(column + 0.5, row + 0.5 + 0.24, spans[row][column], fontsize=TINY, **style)
         hover_cell(picture, axes, row, column, note)
+    return spanned
 
 
 def _percent(share: float) -> str:

@@ -9,9 +9,9 @@ from chainrule.experiments.sweep_choice import is_loss
 from chainrule.experiments.sweep_summary import CellSummary, GroupSummary, SweepSummary
 from chainrule.experiments.words import axis_word
 from chainrule.report.records import EstimateRow, EstimatesFigure, ParallelAxis, ParallelFigure
-from chainrule.report.sweeps.choice import score_row
-from chainrule.report.sweeps.levels import MOST_LEVELS, is_log, levels_of, numbers_of
-from chainrule.report.sweeps.words import count, level_text, level_word, middle_text, percent, place_words, share_text
+from chainrule.report.sweeps.choice import score_row, told_apart
+from chainrule.report.sweeps.levels import MOST_LEVELS, groups_of, is_log, levels_of, numbers_of
+from chainrule.report.sweeps.words import count, level_text, middle_text, percent, place_words, share_text
 
 MOST_LINES = 300
 """Lines in parallel coordinates: the best set, and an even selection of the others by merit."""
@@ -22,7 +22,7 @@ MOST_ROWS = 40
 
 def importance_figure(summary: SweepSummary) -> EstimatesFigure | None:
     """Return the importance of each axis, by itself and with all it does together with others; None if unknown."""
-    if not summary.importance:
+    if len(summary.axes) < 2 or not summary.importance:
         return None
     order = [axis for axis in summary.by_importance() if axis in summary.importance]
     alone, whole = "by itself", "with all it does together with other axes"
@@ -54,17 +54,17 @@ def _share_row(name: str, share: float, low: float, high: float, group: str) -> 
 
 
 def groups_figure(summary: SweepSummary) -> EstimatesFigure | None:
-    """Return every axis by itself, whatever the others; None where fewer than two axes vary."""
-    if len(summary.axes) < 2:
+    """Return every axis by itself, whatever the others; None where one varies and its few cells are drawn already."""
+    if len(summary.axes) < 2 and len(summary.cells) <= MOST_LEVELS:
         return None
     rows: list[EstimateRow] = []
     left = []
     for axis in summary.by_importance():
-        groups = summary.group_by(axis)
-        if len(rows) + len(groups) > MOST_ROWS or len(groups) > MOST_LEVELS:
+        groups = groups_of(summary, axis)
+        if len(rows) + len(groups) > MOST_ROWS:
             left.append(axis_word(axis))
             continue
-        rows += [_group_row(axis, group, summary.criterion.is_success) for group in groups]
+        rows += [_group_row(axis, name, group, summary.criterion.is_success) for name, group in groups]
     if not rows:
         return None
     what = "Probability of success" if summary.criterion.is_success else f"Median {summary.criterion.words}"
@@ -81,9 +81,9 @@ def groups_figure(summary: SweepSummary) -> EstimatesFigure | None:
     )
 
 
-def _group_row(axis: str, group: GroupSummary, by_success: bool) -> EstimateRow:
+def _group_row(axis: str, name: str, group: GroupSummary, by_success: bool) -> EstimateRow:
     """Draw one value of one axis."""
-    name, block = level_word(group.value), axis_word(axis)
+    block = axis_word(axis)
     if not by_success and group.merit is not None:
         return score_row(name, group.merit, False, block)
     low, high, told = group.success.low, group.success.high, f"{percent(group.rate)} %"
@@ -101,7 +101,7 @@ def parallel_figure(summary: SweepSummary) -> ParallelFigure | None:
     if len(summary.axes) < 2 or len(cells) < 2:
         return None
     merit = _merit(summary, cells)
-    members = set(summary.choice.members) if summary.choice.decided else set()
+    members = told_apart(summary)
     chosen = _chosen(cells, merit, members)
     drawn = [cells[k] for k in chosen]
     axes = list(summary.axes)

@@ -116,17 +116,20 @@ def _cells(summary: SweepSummary) -> SectionRecord:
 
 
 def _axes(summary: SweepSummary) -> SectionRecord | None:
-    """Which axis matters; nothing where one or none varies."""
-    if len(summary.axes) < 2:
+    """Which axis matters, and each by itself; nothing where none varies, or one with few values."""
+    if not summary.axes or not summary.runs:
         return None
     figures = [importance_figure(summary), groups_figure(summary)]
     items: list[Item] = [figure for figure in figures if figure is not None]
-    if summary.importance:
+    if summary.importance and len(summary.axes) > 1:
         n = len(summary.choice.seeds)
         kind = "finding" if n >= MIN_PAIRS else "question"
         items.append(VerdictRecord(sentence=importance_sentence(summary), n_seeds=n, kind=kind))
+    if len(summary.axes) < 2 and not items:
+        return None
     items.append(table_record("groups-table", group_table(summary), open_rows=12))
-    return SectionRecord(id="axes", title="Which axis matters", items=tuple(items))
+    title = "Which axis matters" if len(summary.axes) > 1 else "Along the axis"
+    return SectionRecord(id="axes", title=title, items=tuple(items))
 
 
 def _curves(summary: SweepSummary) -> SectionRecord | None:

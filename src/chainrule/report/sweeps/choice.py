@@ -21,7 +21,7 @@ MOST_ROWS = 24
 def best_figure(summary: SweepSummary) -> EstimatesFigure | None:
     """Return the best cells with their intervals, those that cannot be told from the best marked; None without runs."""
     cells = [cell for cell in summary.ranked() if cell.n]
-    if not cells:
+    if not any(math.isfinite(cell.merit.median if cell.merit else 0.0) for cell in cells):
         return None
     drawn = cells[:MOST_ROWS]
     if len(summary.axes) == 1 and len(cells) <= MOST_ROWS:
@@ -64,6 +64,12 @@ def _row(cell: CellSummary, summary: SweepSummary, marked: bool) -> EstimateRow:
     score = cell.merit or cell.success
     assert score is not None, "only cells with runs are drawn"
     return score_row(name, score, marked)
+
+
+def told_apart(summary: SweepSummary) -> set[int]:
+    """Return the best set where it tells cells apart; nothing where it holds them all, or nothing was decided."""
+    members = set(summary.choice.members) if summary.choice.decided else set()
+    return members if len(members) < len(summary.choice.p_adjusted) else set()
 
 
 def score_row(name: str, score: RateInterval | Middle, marked: bool, group: str = "") -> EstimateRow:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.experiments.sweep_summary import SweepSummary
+from chainrule.experiments.sweep_summary import GroupSummary, SweepSummary, summarise_group
 from chainrule.experiments.words import axis_word
-from chainrule.report.sweeps.words import level_word, shown
+from chainrule.report.sweeps.words import level_word
 
 MOST_LEVELS = 24
 """Values of an axis that are shown one by one; numbers beyond that are put together in ranges."""
@@ -58,6 +58,20 @@ def levels_of(summary: SweepSummary, axis: str, most: int = MOST_LEVELS) -> Leve
     return Levels(axis, axis_word(axis), tuple(level_word(value) for value in place), codes)
 
 
+def groups_of(summary: SweepSummary, axis: str) -> list[tuple[str, GroupSummary]]:
+    """Return the groups by an axis with their names: a group a value, or a range where values are many."""
+    groups = summary.group_by(axis)
+    if len(groups) <= MOST_LEVELS:
+        return [(level_word(group.value), group) for group in groups]
+    levels = levels_of(summary, axis)
+    found = []
+    for place, label in enumerate(levels.labels):
+        cells = [int(k) for k in np.flatnonzero(levels.codes == place)]
+        if cells:
+            found.append((label, summarise_group(summary, label, cells)))
+    return found
+
+
 def numbers_of(values: list[Any]) -> npt.NDArray[np.float64] | None:
     """Return values as numbers (single widths too), NaN for cells without the axis; None if one is no number."""
     out = []
@@ -91,5 +105,5 @@ def _ranges(axis: str, numbers: npt.NDArray[np.float64]) -> Levels:
     edges = np.geomspace(low, high, RANGES + 1) if log else np.linspace(low, high, RANGES + 1)
     codes = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, RANGES - 1)
     codes = np.where(np.isfinite(numbers), codes, -1)
-    labels = tuple(f"{shown(a, 2)}–{shown(b, 2)}" for a, b in itertools.pairwise(edges))
+    labels = tuple(f"{a:.2g}–{b:.2g}" for a, b in itertools.pairwise(edges))
     return Levels(axis, axis_word(axis), labels, codes.astype(np.int64), ranges=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from chainrule.experiments.sweep_summary import GroupSummary, SweepSummary, summarise_group
 from chainrule.experiments.words import axis_word
 from chainrule.report.records import HeatmapFigure, RateMapFigure
+from chainrule.report.sweeps.choice import told_apart
 from chainrule.report.sweeps.levels import Levels, levels_of
 from chainrule.report.sweeps.words import count, level_text, listed, middle_text, place_words
 
@@ -108,7 +109,7 @@ def _rates(
     told = [[place.told for place in line] for line in places]
     nan = float("nan")
     pooled = any(len(place.cells) > 1 for line in places for place in line)
-    members = {summary.choice.winner} if pooled else set(summary.choice.members) if summary.choice.decided else set()
+    members = {summary.choice.winner} if pooled else told_apart(summary)
     return RateMapFigure(
         id=f"map-{_slug(down)}-{_slug(across)}" + ("-at-best" if at_best else ""),
         title=f"Probability of success by {down.name} and {across.name}" + (", at the best" if at_best else ""),
@@ -126,7 +127,7 @@ def _rates(
         y_label=down.name,
         marked_label="holds the best cell" if pooled else "cannot be told from the best",
         level=summary.level,
-        caption=f"{caption} Small numbers are the interval, in per cent.",
+        caption=f"{caption} Point at a place for its numbers.",
     )
 
 

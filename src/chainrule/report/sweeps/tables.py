@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chainrule.experiments.sweep_summary import CellSummary, GroupSummary, SweepSummary
 from chainrule.experiments.words import axis_word, metric_word
 from chainrule.report.records import Badge, Cell, TableRecord
+from chainrule.report.sweeps.levels import groups_of
 from chainrule.report.sweeps.words import count, level_text, level_word, middle_text, rate_text, share_text
 
 MOST_CELLS = 500
@@ -129,7 +130,7 @@ def group_table(summary: SweepSummary) -> PlainTable:
     rows: list[tuple[str, ...]] = []
     by_success = summary.criterion.is_success
     for axis in summary.by_importance():
-        rows += [_group_row(axis, group, by_success) for group in summary.group_by(axis)]
+        rows += [_group_row(axis, name, group, by_success) for name, group in groups_of(summary, axis)]
     what = "success rate" if by_success else summary.criterion.words
     return PlainTable(
         "By each axis, whatever the others",
@@ -142,12 +143,12 @@ def group_table(summary: SweepSummary) -> PlainTable:
     )
 
 
-def _group_row(axis: str, group: GroupSummary, by_success: bool) -> tuple[str, ...]:
+def _group_row(axis: str, name: str, group: GroupSummary, by_success: bool) -> tuple[str, ...]:
     """Write one value of one axis."""
     score = middle_text(group.merit)
     if by_success:
         score = share_text(group.rate, group.success.low, group.success.high)
-    return axis_word(axis), level_word(group.value), f"{group.cells:,}", f"{group.n:,}", score
+    return axis_word(axis), name, f"{group.cells:,}", f"{group.n:,}", score
 
 
 def table_record(ident: str, plain: PlainTable, marked_word: str = "", open_rows: int = 60) -> TableRecord:
