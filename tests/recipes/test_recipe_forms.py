@@ -6,17 +6,21 @@ import hashlib
 import json
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chainrule.lab
 from chainrule.errors import RecipeError
 from chainrule.experiments import expand, load_recipe, parse_recipe, seeds_of
 from chainrule.experiments.grid import cells_at
 from chainrule.experiments.settings import build_setting
+from chainrule.optim import optimizer
 
 LAB = Path(chainrule.lab.__file__).parent / "recipes"
 DATA = '[data]\nsource = "xor"\n'
@@ -141,6 +145,17 @@ def test_values_inside_a_part_are_settings() -> None:
     cells = expand(recipe)
     assert [cell.setting.source for cell in cells] == ["moons(n=50)", "moons(n=50, noise=0.3)"]  # 0.1 is its default
     assert cells[0].setting.config.optimizer == "adam(beta1=0.8, beta2=0.99)"
+
+
+@given(
+    name=st.sampled_from(["adam", "adam(0.5)", "adam(eps=1e-6)", "adamw(0.9, 0.99, weight_decay=0.1)"]),
+    key=st.sampled_from(["beta1", "beta2", "eps"]),
+    value=st.floats(1e-6, 0.999),
+)
+def test_a_value_in_brackets_is_the_value_in_the_spec(name: str, key: str, value: float) -> None:
+    """Against the part itself with that field replaced."""
+    made = build_setting({"data.source": "xor", "training.optimizer": name, f"training.optimizer.{key}": value})
+    assert optimizer(made.config.optimizer) == replace(optimizer(name), **{key: value})
 
 
 def test_an_axis_that_exists_where_another_has_a_value() -> None:
