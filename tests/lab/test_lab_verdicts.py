@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from chainrule import Runs, mlp, train
-from chainrule.lab.context import Level, level_name
-from chainrule.lab.pictures import interval_text, rate_text, shown, typical_run
+from chainrule.experiments.words import value_word
+from chainrule.lab.context import Level
+from chainrule.lab.pictures import interval_text, typical_run
 from chainrule.lab.verdicts import extremes_verdict, metric_verdict, rate_verdict, share, tied_with_best
+from chainrule.report.sweeps.words import rate_text, shown
 from chainrule.stats import success_rate
 
 
@@ -99,4 +101,4 @@ def test_typical_run_is_the_median_seed(runs: Runs) -> None:
 
 @pytest.mark.parametrize(("value", "text"), [((4, 4), "(4, 4)"), (0.001, "0.001"), (True, "with"), ("adam", "adam")])
 def test_level_names(value: object, text: str) -> None:
-    assert level_name(value) == text
+    assert value_word(value) == text

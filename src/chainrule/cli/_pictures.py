@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.cli._console import count
 from chainrule.cli._predictions import Predictions, outputs_of
 from chainrule.data import Dataset
-from chainrule.lab.pictures import boundary_grid, fan_series
+from chainrule.lab.pictures import boundary_grid
 from chainrule.report.records import (
     BoundaryFigure,
     BoundaryPanel,
@@ -25,6 +25,7 @@ from chainrule.report.records import (
     WindowFigure,
     WindowSeries,
 )
+from chainrule.report.sweeps.curves import fan_series
 from chainrule.runs import Run, Runs
 
 NAMES = ("curves", "accuracy", "mae", "truth", "boundary", "windows")

@@ -242,9 +242,9 @@ def is_loss(quantity: str) -> bool:
 
 
 def axis_importances(result: SweepResult, criterion: Criterion, axes: Sequence[str], level: float) -> dict[str, Any]:
-    """Return the importance of each axis for the criterion; empty where nothing varies or there are too few seeds."""
+    """Return the importance of each of several axes for the criterion; empty where cells or seeds do not differ."""
     cells, table = importance_table(result, criterion)
-    if len(cells) < 2 or len(table) < 2 or not axes or math.isclose(float(np.ptp(table)), 0.0):
+    if len(cells) < 2 or len(table) < 2 or len(axes) < 2 or math.isclose(float(np.ptp(table)), 0.0):
         return {}
     from chainrule.stats.importance import axis_importance
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from chainrule.data import DataSource, load, mnist_available
 from chainrule.experiments import Cell, Results, expand, load_recipe, seeds_of, values_of
 from chainrule.experiments.fair_tuning import split_seeds
+from chainrule.experiments.words import value_word
 from chainrule.runs import Runs
 from chainrule.stats import RateInterval, success_rate
 
@@ -184,7 +185,7 @@ def make_level(name: str, place: list[tuple[str, Any]], runs: Runs) -> Level:
     A rule on ``accuracy`` is judged on the held-out part where there is one: accuracy on the samples that were
     trained on is not what anybody wants to know.
     """
-    label = ", ".join(level_name(value) for _, value in place) or name.replace("_", " ")
+    label = ", ".join(value_word(value) for _, value in place) or name.replace("_", " ")
     value = place[0][1] if place else None
     rule = section_recipe(name).success
     if rule is None:
@@ -211,12 +212,3 @@ def rules_told(levels: Iterable[tuple[str, Level]]) -> str:
     if len(rules) == 1:
         return next(iter(rules))
     return "; ".join(f"{', '.join(dict.fromkeys(names))}: {rule}" for rule, names in rules.items())
-
-
-def level_name(value: Any) -> str:
-    """Show an axis value: widths as (4, 4), numbers short, specs as they are."""
-    if isinstance(value, tuple):
-        return "(" + ", ".join(map(str, value)) + ")"
-    if isinstance(value, bool):
-        return "with" if value else "without"
-    return f"{value:g}" if isinstance(value, float) else str(value)

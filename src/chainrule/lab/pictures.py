@@ -8,32 +8,26 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import Dataset
+from chainrule.experiments.sweep_metrics import middle
 from chainrule.lab.context import Level, Values
 from chainrule.report.records import (
     BoundaryGrid,
     Cell,
     FanFigure,
     FanPanel,
-    FanSeries,
     Group,
     RateRow,
     TableRecord,
     TruthFigure,
 )
+from chainrule.report.sweeps.curves import fan_series
+from chainrule.report.sweeps.words import middle_text
 from chainrule.runs import Run, Runs
-from chainrule.stats import MIN_PAIRS, RateInterval, median_interval
 
 GRID_POINTS = 61
 """Points per side of a decision boundary's grid."""
 
 MOST_TABLE_ROWS = 100
-
-
-def fan_series(name: str, runs: Runs, key: str) -> FanSeries:
-    """Return the history of one quantity over the runs."""
-    epochs, table = runs.history(key)
-    diverged = tuple(k for k, run in enumerate(runs) if run.stop_reason == "diverged")
-    return FanSeries(name=name, x=epochs, runs=table, diverged=diverged)
 
 
 def fan(
@@ -64,36 +58,7 @@ def group(level: Level, quantity: str, prefix: str = "") -> Group:
 
 def interval_text(values: Values, digits: int = 3) -> str:
     """Write the median of all values with its distribution-free 95 % interval; never-reached is ∞."""
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) == 0:
-        return "–"
-    values = np.where(np.isnan(values), np.inf, values)  # diverged: counted as worst
-    median = shown(_median(values), digits)
-    if len(values) < MIN_PAIRS:
-        return median
-    interval = median_interval(values)
-    return f"{median} ({shown(interval.low, digits)} to {shown(interval.high, digits)})"
-
-
-def rate_text(rate: RateInterval) -> str:
-    """Write successes with the exact interval of their share: ``28 (78 to 99 %)``."""
-    return f"{rate.successes} ({100 * rate.low:.0f} to {100 * rate.high:.0f} %)"
-
-
-def _median(values: Values) -> float:
-    """Return the median when some values are infinite: the middle one, or the mean of the middle two."""
-    ordered = np.sort(values)
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return float(low if low == high else (low + high) / 2)
-
-
-def shown(value: float, digits: int = 3) -> str:
-    """Write a number short: 0.0123, 1,250, 3.1e-07, ∞."""
-    if not np.isfinite(value):
-        return "∞" if value > 0 else "–"
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:.{digits - 1}e}"
+    return middle_text(middle(np.asarray(values, dtype=np.float64)), digits)
 
 
 def truth_figure(ident: str, title: str, run: Run, dataset: Dataset, runs: Runs, caption: str = "") -> TruthFigure:

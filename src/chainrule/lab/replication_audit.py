@@ -19,7 +19,7 @@ from chainrule.stats.audit import Shown
 if TYPE_CHECKING:
     from chainrule.experiments.schema import Recipe
 
-SEEDS = 300
+SEEDS = 200
 """Seeds behind the audit of a study with several runs a setting, each of which could be one unlike ours: 30 would say
 little. Those studies are cheap to train."""
 

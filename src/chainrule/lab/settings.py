@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from chainrule.experiments.grid import freeze
-from chainrule.lab.context import LabContext, level_name, section_recipe
+from chainrule.experiments.words import axis_word, value_word
+from chainrule.lab.context import LabContext, section_recipe
 from chainrule.report.records import TextRecord
+from chainrule.report.sweeps.settings import settings_words
 
 
 def setting_record(context: LabContext, *names: str) -> TextRecord:
@@ -23,25 +22,15 @@ def _setting(context: LabContext, name: str) -> str:
     training = recipe.training | (
         {key.removeprefix("training."): value for key, value in recipe.quick.items()} if context.quick else {}
     )
-    axes = [(_last(axis), [level_name(freeze(value)) for value in values]) for axis, values in recipe.axes.items()]
+    axes = [(axis_word(axis), [value_word(freeze(value)) for value in values]) for axis, values in recipe.axes.items()]
     seeds = context.seeds_of(name)
     parts = [
         f"Data: `{recipe.data.source}`" if not any("data.source" in case for case in recipe.cases.values()) else "",
-        f"Network: {_words(recipe.network)}" if recipe.network else "",
-        f"Training: {_words(training)}",
+        f"Network: {settings_words(recipe.network)}" if recipe.network else "",
+        f"Training: {settings_words(training)}",
         *(f"Varied: {axis} in {', '.join(values)}" for axis, values in axes),
-        *(f"Case {case}: {_words(settings)}" for case, settings in recipe.cases.items()),
+        *(f"Case {case}: {settings_words(settings)}" for case, settings in recipe.cases.items()),
         f"Seeds: {len(seeds)} ({seeds[0]} to {seeds[-1]})",
     ]
     about = " ".join(recipe.about.split())
     return ". ".join(part for part in parts if part) + "." + (f" {about}" if about else "")
-
-
-def _words(settings: Mapping[str, Any]) -> str:
-    """Write settings as ``name value`` pairs."""
-    return ", ".join(f"{_last(key)} `{level_name(freeze(value))}`" for key, value in settings.items())
-
-
-def _last(key: str) -> str:
-    """Return a dotted key's last word, with spaces."""
-    return key.split(".")[-1].replace("_", " ")

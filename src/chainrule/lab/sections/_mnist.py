@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.experiments import expand
-from chainrule.lab.context import LabContext, Level, level_name
+from chainrule.experiments.words import value_word
+from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import fan, interval_text
 from chainrule.lab.replication import replication_recipes
 from chainrule.report.records import Cell, Item, SectionRecord, TableRecord, TextRecord
@@ -24,7 +25,7 @@ def mnist_levels(context: LabContext, experiment: str) -> list[Level]:
     for cell in expand(recipe, context.quick):
         runs = context.results.of(cell)
         if runs is not None and len(runs):
-            name = ", ".join(level_name(value) for _, value in cell.place) or experiment
+            name = ", ".join(value_word(value) for _, value in cell.place) or experiment
             levels.append(Level(name, cell.place[0][1] if cell.place else None, runs, np.ones(len(runs), dtype=bool)))
     return levels
 

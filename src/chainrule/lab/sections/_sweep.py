@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.lab.context import LabContext, Level, rules_told
-from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
+from chainrule.lab.pictures import fan, group, interval_text, rate_row
 from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import extremes_verdict, metric_verdict
 from chainrule.report.records import Cell, DistributionFigure, Item, RatesFigure, TableRecord
+from chainrule.report.sweeps.words import rate_text
 
 MOST_SERIES = 4
 """Series in one fan: more cannot be told apart."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.lab.context import LabContext, Level
-from chainrule.lab.pictures import fan, fan_series, interval_text
+from chainrule.lab.pictures import fan, interval_text
 from chainrule.lab.sections._mnist import mnist_block, mnist_levels
 from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, metric_verdict, rate_verdict
@@ -22,6 +22,7 @@ from chainrule.report.records import (
     WindowFigure,
     WindowSeries,
 )
+from chainrule.report.sweeps.curves import fan_series
 from chainrule.runs import Runs
 from chainrule.stats import compare_metric
 

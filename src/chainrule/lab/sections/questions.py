@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.lab.context import LabContext, Level, rules_told
-from chainrule.lab.pictures import boundary_grid, interval_text, rate_row, rate_text, typical_run
+from chainrule.lab.pictures import boundary_grid, interval_text, rate_row, typical_run
 from chainrule.lab.sections.tuned import score
 from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share
@@ -21,6 +21,7 @@ from chainrule.report.records import (
     SectionRecord,
     TableRecord,
 )
+from chainrule.report.sweeps.words import rate_text
 from chainrule.stats import compare_rates
 
 RECIPES = ("no_activation", "learning_rates", "question_biases", "question_weights")

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from chainrule.experiments import Cell, find_cell, parse_quantity
 from chainrule.experiments.grid import expand
 from chainrule.lab.context import LabContext
-from chainrule.lab.pictures import fan_series
 from chainrule.lab.replication import (
     ReplicationRow,
     replicate,
@@ -29,6 +28,7 @@ from chainrule.report.records import (
     TextRecord,
     VerdictRecord,
 )
+from chainrule.report.sweeps.curves import fan_series
 
 TRACED = ("A1", "A2", "A3", "D1", "E1", "E2")
 """Experiments of which the report prints a loss at several epochs: drawn over our runs."""

@@ -9,13 +9,10 @@ from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import (
     MOST_TABLE_ROWS,
     fan,
-    fan_series,
     group,
     interval_text,
     prediction_table,
     rate_row,
-    rate_text,
-    shown,
     truth_figure,
     typical_run,
 )
@@ -35,6 +32,8 @@ from chainrule.report.records import (
     TableRecord,
     VerdictRecord,
 )
+from chainrule.report.sweeps.curves import fan_series
+from chainrule.report.sweeps.words import rate_text, shown
 from chainrule.runs import Run
 from chainrule.stats import MIN_PAIRS, median_interval
 

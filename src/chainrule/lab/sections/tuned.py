@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.experiments.fair_tuning import Score, best_of, success_score
-from chainrule.lab.context import LabContext, Level, level_name
-from chainrule.lab.pictures import fan, group, interval_text, rate_row, rate_text
+from chainrule.experiments.words import value_word
+from chainrule.lab.context import LabContext, Level
+from chainrule.lab.pictures import fan, group, interval_text, rate_row
 from chainrule.lab.sections._sweep import few, slug
 from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import comparison_verdict, extremes_verdict, share, tied_with_best
@@ -27,6 +28,7 @@ from chainrule.report.records import (
     SectionRecord,
     TableRecord,
 )
+from chainrule.report.sweeps.words import rate_text
 from chainrule.stats import compare_metric
 
 OPTIMIZERS = ("optimizers",)
@@ -65,8 +67,8 @@ def tune(context: LabContext, recipe: str, axis: str, case: str) -> list[Tuned]:
         if not levels:
             continue
         best = best_of(levels, lambda level: score(level.halves()[0]))
-        judged = best.halves()[1].called(level_name(name))
-        chosen.append(Tuned(level_name(name), float(best.value), judged, tuple(levels)))
+        judged = best.halves()[1].called(value_word(name))
+        chosen.append(Tuned(value_word(name), float(best.value), judged, tuple(levels)))
     return chosen
 
 
