@@ -74,6 +74,15 @@ def test_one_recipe_alone_is_ranked(cli: Cli, recipe: Path) -> None:
     assert "of 3 settings" in out.splitlines()[0]
 
 
+def test_three_recipes_are_ranked(cli: Cli, recipe: Path, write: Callable[..., Path]) -> None:
+    others = [write(name, ("hidden = [4]", f"hidden = [{units}]")) for name, units in (("small", 1), ("large", 8))]
+    words = ("compare", recipe, *others, "--at", "optimizer=adam,lr=0.3", "--quantity", "loss")
+    status, out, _ = cli(*words)
+    assert status == 0
+    assert out.startswith("large has the best final loss")
+    assert cli(*words, "--a", "lr=0.3")[0] == 2
+
+
 def test_a_spread_shows_a_table(cli: Cli, write: Callable[..., Path]) -> None:
     noisy = write("noisy", ('"xor"', '"moons(n=40)"'), ("epochs = 60", "epochs = 3\nvalidation = 0.25\nbatch_size = 8"))
     status, out, _ = cli("spread", noisy, *AT, "--at", "lr=0.3,optimizer=adam", "--runs", "30")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +27,7 @@ from chainrule.cli._judging import (
     working_bench,
 )
 from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet, naming
-from chainrule.errors import ConfigError
+from chainrule.errors import ChainruleError, ConfigError
 
 if TYPE_CHECKING:
     from chainrule.experiments.bench import Bench
@@ -49,7 +52,8 @@ Examples:
       --until-decided --margin 0.01 --max-seeds 5000 --store runs.db
   chainrule compare wide.toml narrow.toml --quantity validation_accuracy
   chainrule compare run-1 run-2 --quantity loss --out verdict
-  chainrule compare recipe.toml"""
+  chainrule compare recipe.toml
+  chainrule compare small.toml middle.toml large.toml --quantity loss"""
 
 
 def register(app: typer.Typer) -> None:
@@ -58,10 +62,14 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A recipe, or a saved run.", show_default=False)],
-    b: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="Another one \\[default: A again]", show_default=False)
-    ] = None,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE|RUN",
+            help="Two recipes or saved runs, A and B. One alone: see --a and --b. More are ranked.",
+            show_default=False,
+        ),
+    ],
     where_a: Annotated[
         str | None, typer.Option("--a", metavar="AXIS=VALUE,...", help="Which cells of A, as optimizer=adam.")
     ] = None,
@@ -101,6 +109,7 @@ def compare(
     """Say which of two settings is better, or that it cannot be told yet."""
     from chainrule.experiments.compare import Terms, compare_sides
     from chainrule.experiments.measures import parse_measure
+    from chainrule.experiments.success import parse_success
 
     check_count("--seeds", seeds)
     check_count("--max-seeds", max_seeds)
@@ -111,38 +120,52 @@ def compare(
         terms = Terms(level, margin, until_decided, max_seeds, seeds, "median" if statistic == "median" else "mean")
     with naming("--better" if better is not None else "--quantity"):
         measure = parse_measure(quantity, better)
-    sides = _sides(a, b, (where_a, where_b, at), success, quick)
+    if success is not None:
+        with naming("--success"):
+            parse_success(success)
+    sides = _sides(what, (where_a, where_b, at), success, quick)
     folder = check_out(out)
     output = Output(quiet, as_json)
     with working_bench(output, store, engine, threads, memory, data_dir) as bench:
         if len(sides) == 2:
             verdict = compare_sides(*sides, measure, bench, terms)
         else:
-            verdict = _ranking(sides[0], measure, bench, terms)
+            verdict = _ranking(sides, measure, bench, terms)
     tell(output, "compare", verdict, folder)
 
 
 def _sides(
-    a: str, b: str | None, where: tuple[str | None, str | None, str | None], success: str | None, quick: bool
-) -> tuple[Any, ...]:
-    """Return the two sides, or the only one whose cells are to be ranked."""
+    what: list[str], where: tuple[str | None, str | None, str | None], success: str | None, quick: bool
+) -> tuple[Side, ...]:
+    """Return the two sides, or all those that are to be ranked."""
     from chainrule.experiments.sides import named, side_of
 
     where_a, where_b, at = where
     for option, text in (("--a", where_a), ("--b", where_b), ("--at", at)):
         if text is not None and not text.strip():
             raise ConfigError(f"{option}: write axis=value, such as optimizer=adam")
-    if b is None and where_a is None and where_b is None:
-        with naming("--success" if success else "A"):
-            return (side_of(a, at, success=success, quick=quick),)
-    if b is None and (where_a is None or where_b is None):
+    alone = len(what) == 1 and where_a is None and where_b is None
+    if alone or len(what) > 2:
+        if where_a is not None or where_b is not None:
+            raise ConfigError("--a and --b are for two sides: three and more are ranked, --at holds for all of them")
+        return tuple(_named(one, partial(side_of, one, at, success=success, quick=quick)) for one in what)
+    if len(what) == 1 and (where_a is None or where_b is None):
         raise ConfigError("one recipe is compared with itself: give both --a and --b, or a second recipe")
-    both = [_joined(at, where_a), _joined(at, where_b)]
-    with naming("A" if b is not None else "--a"):
-        first = side_of(a, both[0], success=success, quick=quick)
-    with naming("B" if b is not None else "--b"):
-        second = side_of(a if b is None else b, both[1], success=success, quick=quick)
+    selectors = (_joined(at, where_a), _joined(at, where_b))
+    first, second = (
+        _named(option if len(what) == 1 else given, partial(side_of, given, text, success=success, quick=quick))
+        for option, given, text in zip(("--a", "--b"), (what[0], what[-1]), selectors, strict=True)
+    )
     return named(first, second)
+
+
+def _named(name: str, make: Callable[[], Side]) -> Side:
+    """Make a side; an error says which one, unless it does so itself."""
+    try:
+        return make()
+    except ChainruleError as error:
+        message = str(error)
+        raise type(error)(message if message.startswith(name) else f"{name}: {message}") from None
 
 
 def _joined(at: str | None, where: str | None) -> str | None:
@@ -150,11 +173,17 @@ def _joined(at: str | None, where: str | None) -> str | None:
     return ",".join(part for part in (at, where) if part) or None
 
 
-def _ranking(side: Side, measure: Measure, bench: Bench, terms: Terms) -> Verdict:
-    """Rank all cells of one recipe."""
+def _ranking(sides: tuple[Side, ...], measure: Measure, bench: Bench, terms: Terms) -> Verdict:
+    """Rank all cells of one recipe, or several recipes."""
     from chainrule.experiments.compare import first_seeds
     from chainrule.experiments.rankings import rank
 
     if terms.until_decided:
         raise ConfigError("--until-decided takes two sides: give --a and --b, or a second recipe")
-    return rank(side.candidates, measure, bench, first_seeds(side, side, terms), terms.level)
+    titles = [side.title for side in sides]
+    candidates = []
+    for side in sides:
+        for candidate in side.candidates:
+            words = [side.title if titles.count(side.title) == 1 and len(sides) > 1 else "", candidate.label]
+            candidates.append(replace(candidate, label=", ".join(word for word in words if word)))
+    return rank(candidates, measure, bench, first_seeds(sides, terms), terms.level)

@@ -172,7 +172,7 @@ def compare_sides(first: Side, second: Side, measure: Measure, bench: Bench, ter
     check_sides(first, second, measure)
     if terms.until_decided and not (first.grows and second.grows):
         raise ConfigError("until decided means training further seeds, and saved runs cannot grow: give recipes")
-    seeds = first_seeds(first, second, terms)
+    seeds = first_seeds((first, second), terms)
     tuning = max(len(first.candidates), len(second.candidates)) > 1
     choosing, judging = _split(seeds, terms) if tuning else ((), seeds)
     tuned = tune((first, second), measure, bench, choosing) if tuning else _untuned(first, second)
@@ -205,9 +205,9 @@ def check_sides(first: Side, second: Side, measure: Measure) -> None:
         )
 
 
-def first_seeds(first: Side, second: Side, terms: Terms) -> tuple[int, ...]:
+def first_seeds(sides: Sequence[Side], terms: Terms) -> tuple[int, ...]:
     """Return the seeds to begin with: those asked for, or those that the sides name or have."""
-    fixed = [set(side.seeds) for side in (first, second) if not side.grows]
+    fixed = [set(side.seeds) for side in sides if not side.grows]
     if fixed:
         common = sorted(set.intersection(*fixed))
         if isinstance(terms.seeds, tuple):
@@ -215,11 +215,11 @@ def first_seeds(first: Side, second: Side, terms: Terms) -> tuple[int, ...]:
         return tuple(common[: terms.seeds] if isinstance(terms.seeds, int) else common)
     if isinstance(terms.seeds, tuple):
         return terms.seeds
-    longer = max(first.seeds, second.seeds, key=len)
+    longer = max((side.seeds for side in sides), key=len)
     if terms.seeds is None:
         return longer
-    start = longer[0] if longer else 0
-    return tuple(range(start, start + terms.seeds))
+    start = max(longer, default=-1) + 1
+    return (*longer, *range(start, start + terms.seeds))[: terms.seeds]
 
 
 def _further(judging: tuple[int, ...], used: tuple[int, ...], most: int) -> tuple[int, ...]:
