@@ -125,8 +125,16 @@ def test_cells_that_cannot_be_trained_are_named() -> None:
     }
     assert made.members == {"lanes": 120}
     assert math.isfinite(made.seconds)
-    hopeless = estimate(parse_recipe('[data]\nsource = "mnist(n=1000)"\n'), data_dir="/nowhere", budget=0)
-    assert hopeless.members == {} or not hopeless.problems
+
+
+def test_nothing_is_downloaded_for_an_estimate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CHAINRULE_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = estimate(parse_recipe('[data]\nsource = "mnist(n=1000)"\n'))
+    assert made.problems == {"the only cell": "its data are not at hand: `chainrule data mnist` fetches them"}
+    assert (made.cells, made.runs, made.members) == (1, 30, {})
+    assert math.isnan(made.seconds)
 
 
 def test_very_many_kinds_are_sampled() -> None:

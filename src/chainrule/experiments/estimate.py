@@ -21,8 +21,9 @@ import numpy as np
 from chainrule.cohorts import Cohort, make_cohorts
 from chainrule.data import DataSource, FixedSource
 from chainrule.engines import ENGINES, choose_all
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, DataError
 from chainrule.experiments.grid import Cell, Setting, expand, seeds_of
+from chainrule.experiments.recipe_data import not_at_hand
 from chainrule.experiments.tasks import source_of
 from chainrule.population import Member
 from chainrule.resources import Resources, resources_from
@@ -213,6 +214,8 @@ def _examined(
     for number, kind in enumerate(kinds):
         try:
             source = source_of(kind.setting.source, data_dir)
+            if not_at_hand(source, data_dir):
+                raise DataError(f"its data are not at hand: `chainrule data {source.name}` fetches them")
             members = [Member(kind.setting.net, kind.setting.config, seed) for seed in (seeds or (0,))[:4]]
             ((_, cohort),) = make_cohorts(members, source)
             by_source.setdefault(kind.setting.source, {})[number] = cohort

@@ -69,8 +69,13 @@ def _bound_by(cell: Cell) -> tuple[str, ...]:
     return tuple(map(str, parts))
 
 
+def not_at_hand(source: DataSource, data_dir: str | None = None) -> bool:
+    """Return whether data would have to be downloaded first: neither a check nor an estimate does that."""
+    return source.name == "mnist" and not mnist_available(data_dir)
+
+
 def _not_drawn(source: DataSource, data_dir: str | None) -> str:
     """Say why data are not drawn for a check; nothing if they are."""
-    if source.name == "mnist" and not mnist_available(data_dir):
+    if not_at_hand(source, data_dir):
         return "are not at hand"
     return "are very large" if (getattr(source, "n", None) or 0) > LARGEST_DRAW else ""
