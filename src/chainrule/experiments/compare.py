@@ -278,6 +278,8 @@ def _completed(
         "reused": bench.reused,
     }
     notes = (*verdict.notes, *_rules(first.chosen, second.chosen, tuned, measure))
+    if verdict.kind == "until decided" and verdict.decision == "undecided" and not verdict.numbers["margin"]:
+        notes = (*notes, "Without a margin (--margin) the two can never be found practically equal.")
     if choosing and verdict.decision == "no verdict":
         notes = (*notes, f"The other {len(choosing)} seeds tuned: give at least {2 * MIN_PAIRS} seeds in all.")
     return replace(verdict, sentence=sentence, numbers=numbers, paired=pairing.sentence, notes=notes)

@@ -203,8 +203,7 @@ def _table(audited: Sequence[tuple[Study, Verdict]]) -> TableRecord:
         interval = f"{100 * chance['interval']['low']:.0f} to {100 * chance['interval']['high']:.0f} %"
         rows.append(
             (
-                study.id,
-                study.data,
+                f"{study.id} {study.data}",
                 study.claim,
                 study.quantity,
                 study.runs,
@@ -215,14 +214,14 @@ def _table(audited: Sequence[tuple[Study, Verdict]]) -> TableRecord:
                 means,
             )
         )
-    columns = ("", "data", "claim", "by", "runs each", "shown in %", "interval", "reversed in %", "seeds", "ours")
+    columns = ("", "claim", "by", "runs each", "shown in %", "interval", "reversed in %", "seeds", "ours")
     return TableRecord(
         id="replication-audit-table",
         title="Studies of the reports' size, drawn from our seeds",
         columns=columns,
         rows=tuple(rows),
-        align=("left", "left", "left", "left", "right", "right", "right", "right", "right", "left"),
-        formats=("", "", "", "", "", ".0f", "", ".0f", "", ""),
+        align=("left", "left", "left", "right", "right", "right", "right", "right", "left"),
+        formats=("", "", "", "", ".0f", "", ".0f", "", ""),
         caption="“>” means better. Each side of a study draws its runs from our seeds, with replacement and unpaired; "
         "a run that never got there is worse than any that did. Ours: means, for studies of one run medians.",
     )
