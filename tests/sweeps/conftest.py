@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chainrule.experiments.endings import without_arrays
 from chainrule.experiments.experiment import Experiment
 from chainrule.experiments.recipe import parse_recipe
 from chainrule.experiments.tasks import Task
@@ -87,10 +88,11 @@ class Memory:
             self.runs[task.key] = run
         self.release([task for task, _ in runs])
 
-    def load(self, tasks: Sequence[Task]) -> dict[Task, Run]:
+    def load(self, tasks: Sequence[Task], arrays: bool = True) -> dict[Task, Run]:
         """Return what there is."""
         self.looks += 1
-        return {task: self.runs[task.key] for task in tasks if task.key in self.runs}
+        there = {task: self.runs[task.key] for task in tasks if task.key in self.runs}
+        return there if arrays else {task: without_arrays(run) for task, run in there.items()}
 
 
 @pytest.fixture

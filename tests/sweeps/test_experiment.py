@@ -166,3 +166,16 @@ def test_a_recipe_that_trains_nothing_is_refused(tmp_path: Path) -> None:
         Experiment(parse_recipe('id = "x"\nwaits_for = "images"')).run()
     with pytest.raises(StoreError):
         make_experiment().run(store=tmp_path)  # a folder is no store
+
+
+def test_histories_that_would_not_fit_are_left_to_the_store(memory: Memory) -> None:
+    experiment = make_experiment(epochs=500)
+    result = experiment.run(store=memory, seeds=50, memory="1MiB", fresh=0)
+    assert all(run.history == {} for one in result for run in one.runs)
+    assert "not held in memory" in result.notes[0]
+    full = experiment.run(store=memory, seeds=50, fresh=0)
+    assert (full.computed, full.notes) == (0, ())
+    assert all(len(run.history["epoch"]) == 101 for one in full for run in one.runs)
+    for a, b in zip(result, full, strict=True):
+        assert result.success_rate(a) == full.success_rate(b)
+    assert experiment.run(store=memory, memory="1MiB", arrays=True, fresh=0).notes == ()

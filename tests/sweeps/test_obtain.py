@@ -13,8 +13,9 @@ from chainrule import train
 from chainrule.engines import ProgressEvent
 from chainrule.errors import ChainruleError, ConfigError, StoreError
 from chainrule.experiments import chunks
+from chainrule.experiments.endings import ended
 from chainrule.experiments.grid import Setting, make_setting
-from chainrule.experiments.obtain import Obtained, ObtainEvent, ended, obtain
+from chainrule.experiments.obtain import Obtained, ObtainEvent, obtain
 from chainrule.experiments.store import Store
 from chainrule.experiments.tasks import Task, make_tasks, source_of
 from chainrule.nn import mlp
@@ -146,7 +147,8 @@ def test_ctrl_c_keeps_what_is_finished(moment: str, saved: int) -> None:
 
 def test_ctrl_c_in_training_keeps_the_members_that_had_ended(memory: Memory) -> None:
     work = [(setting(epochs=1), range(3)), (setting(epochs=10**7, hidden=(9,), log_every=1000), range(2))]
-    tasks, pressed = make_tasks(work), []
+    tasks = make_tasks(work)
+    pressed: list[ProgressEvent] = []
 
     def press(event: ProgressEvent) -> None:
         if event.fraction > 0 and not pressed:
@@ -177,12 +179,12 @@ class Neighbour(Memory):
         self.theirs, self.saves = dict(theirs), saves
         self.elsewhere = {task.key for task in self.theirs}
 
-    def load(self, tasks: Sequence[Task]) -> dict[Task, Run]:
+    def load(self, tasks: Sequence[Task], arrays: bool = True) -> dict[Task, Run]:
         if self.looks == 3:
             self.elsewhere = set()
             if self.saves:
                 self.runs |= {task.key: run for task, run in self.theirs.items()}
-        return super().load(tasks)
+        return super().load(tasks, arrays)
 
 
 @pytest.mark.parametrize("saves", [True, False])
@@ -254,3 +256,14 @@ def test_members_of_many_settings_share_a_chunk(memory: Memory) -> None:
     obtain([(one, range(5)) for one in many], store=memory)
     assert len(memory.chunks) == 1
     assert len(memory.chunks[0]) == 60 <= chunks.FIRST_RUNS
+
+
+def test_runs_without_arrays_are_saved_with_them(memory: Memory) -> None:
+    light = obtain([(GOOD[0], range(5))], store=memory, arrays=False).runs[GOOD[0].key]
+    again = obtain([(GOOD[0], range(5))], store=memory, arrays=False).runs[GOOD[0].key]
+    full = obtain([(GOOD[0], range(5))], store=memory).runs[GOOD[0].key]
+    for a, b, c in zip(light, again, full, strict=True):
+        assert a.final == b.final == c.final
+        assert (a.theta.size, a.history, b.theta.size, b.history) == (0, {}, 0, {})
+        assert c.theta.size > 0
+        assert len(c.history["epoch"]) == 21

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chainrule.errors import ConfigError, show
 from chainrule.experiments.adaptive import Adaptive, add_seeds, check_adaptive
+from chainrule.experiments.chunks import bytes_of
 from chainrule.experiments.grid import Cell, expand, seeds_of
 from chainrule.experiments.halving import Halving, halve
 from chainrule.experiments.obtain import RunKeeper
@@ -19,7 +20,7 @@ from chainrule.experiments.recipe import load_recipe
 from chainrule.experiments.samplers import SAMPLERS, Sampling, sample_cells
 from chainrule.experiments.sweep_result import SweepResult, on_shared_seeds
 from chainrule.experiments.sweeper import Sweeper, SweepEvent, SweepMeans
-from chainrule.resources import Resources, resources_from
+from chainrule.resources import Resources, memory_text, resources_from
 from chainrule.spec import require
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Experiment:
         trials: int | None = None,
         fresh: int | None = None,
         fail_fast: bool = False,
+        arrays: bool | None = None,
         progress: Callable[[SweepEvent], None] | None = None,
     ) -> SweepResult:
         """Run the cells of the recipe from its seeds, and return what came of it.
@@ -110,6 +112,9 @@ class Experiment:
             default as many as each cell had at first, 0 for none.
         fail_fast : bool
             Raise the first error of a cell that cannot be trained, instead of going on with the others.
+        arrays : bool, optional
+            Whether the runs of the result have their weights and histories (a store has them anyway); by default if
+            they are expected to fit into `memory`.
         progress : callable, optional
             Gets a `chainrule.experiments.sweeper.SweepEvent` now and then.
 
@@ -133,7 +138,7 @@ class Experiment:
         with _opened(store) as keeper:
             deadline = None if budget is None else time.monotonic() + budget
             means = SweepMeans(keeper, engine, taken, folder, deadline, fail_fast, progress)
-            sweep = _Sweep(Sweeper(self.recipe, means), numbers, quick)
+            sweep = _Sweep(Sweeper(self.recipe, means), numbers, quick, arrays, taken.memory)
             result = sweep.run(sampling, _plan(adaptive, Adaptive), _plan(halving, Halving))
             wanted = len(numbers) if fresh is None else fresh
             return sweep.finish(sweep.rescored(result, wanted))
@@ -142,8 +147,10 @@ class Experiment:
 class _Sweep:
     """One call of `Experiment.run`."""
 
-    def __init__(self, sweeper: Sweeper, seeds: Sequence[int], quick: bool) -> None:
+    def __init__(self, sweeper: Sweeper, seeds: Sequence[int], quick: bool, arrays: bool | None, memory: int) -> None:
         self.sweeper, self.recipe, self.seeds, self.quick = sweeper, sweeper.recipe, seeds, quick
+        self.arrays, self.memory = arrays, memory
+        sweeper.arrays = arrays is not False
         self.notes: list[str] = []
 
     def run(self, sampling: Sampling, adaptive: Adaptive | None, halving: Halving | None) -> SweepResult:
@@ -153,6 +160,8 @@ class _Sweep:
             self.notes.append("the recipe is left out of quick runs: it asks for no seeds there")
         cells, note = sample_cells(sweeper, sampling, seeds, self.quick)
         self.notes += [note] if note else []
+        if sampling.kind != "optuna":  # its cells have been run
+            self._check_memory(cells)
         if halving is not None:
             halved = halve(sweeper, cells, seeds, halving)
             self.notes += [] if halved.report is None else [halved.report.sentence]
@@ -165,6 +174,16 @@ class _Sweep:
             self.notes.append(add_seeds(sweeper, cells, seeds, adaptive))
         results = [sweeper.result(cell, adaptive=adaptive is not None) for cell in cells]
         return SweepResult(self.recipe, tuple(results), seeds=tuple(seeds))
+
+    def _check_memory(self, cells: Sequence[Cell]) -> None:
+        """Leave weights and histories to the store if they would not fit."""
+        size = sum(bytes_of(cell.setting) for cell in cells) * len(self.seeds)
+        self.sweeper.arrays = size <= self.memory if self.arrays is None else self.arrays
+        if self.arrays is None and not self.sweeper.arrays:
+            self.notes.append(
+                f"histories and weights are not held in memory, where they would take about {memory_text(size)}: what "
+                "needs curves is left out; allow more memory, keep fewer rows (log_every), or ask for fewer seeds"
+            )
 
     def rescored(self, result: SweepResult, count: int) -> SweepResult:
         """Run the best cells from seeds that played no part in finding them."""

@@ -100,6 +100,7 @@ class HalvingReport:
         """The report in words."""
         share = self.epochs / self.epochs_whole if self.epochs_whole else 1.0
         text = f"halving gave up {self.pruned} cells and trained {100 * share:.0f} % of the whole grid's epochs"
+        text += f" ({self.seconds:.3g} s of training instead of about {self.seconds_whole:.3g})"
         if self.beaten is None:
             return f"{text}; none of the cells given up was checked, so what that cost is not known."
         text += f"; of {self.checked} cells given up that were trained to the end as a check, {self.beaten.successes}"

@@ -11,21 +11,18 @@ What may go wrong, and what then happens:
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Protocol
 
 from chainrule.engines import ProgressEvent
 from chainrule.errors import ChainruleError
 from chainrule.experiments.chunks import LEAST_SECONDS, TARGET_SECONDS, Pace, Queue
+from chainrule.experiments.endings import ended, no_interrupt, without_arrays
 from chainrule.experiments.grid import Setting
 from chainrule.experiments.tasks import Task, make_tasks, source_of
-from chainrule.population import Member
 from chainrule.resources import Resources, resources_from
 from chainrule.runs import Run, Runs
 from chainrule.training import train_members
@@ -49,8 +46,8 @@ class RunKeeper(Protocol):
     def save(self, runs: Sequence[tuple[Task, Run]]) -> None:
         """Keep finished runs, all or none, and give back their reservation."""
 
-    def load(self, tasks: Sequence[Task]) -> dict[Task, Run]:
-        """Return the stored runs of tasks."""
+    def load(self, tasks: Sequence[Task], arrays: bool = True) -> dict[Task, Run]:
+        """Return the stored runs of tasks; without arrays, their weights, histories and windows are empty."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +130,7 @@ def obtain(
     deadline: float | None = None,
     fail_fast: bool = False,
     pace: Pace | None = None,
+    arrays: bool = True,
 ) -> Obtained:
     """Return the runs of settings and seeds: from the store where it has them, else trained and saved.
 
@@ -158,6 +156,9 @@ def obtain(
         and all others are trained.
     pace : Pace, optional
         What earlier calls learned of how long runs take.
+    arrays : bool
+        Whether the runs that are returned have their weights, histories and windows; a store has them anyway. Without
+        them a run takes a fraction of the memory.
 
     Returns
     -------
@@ -171,8 +172,8 @@ def obtain(
     ChainruleError
         With `fail_fast`, what a setting cannot be trained for.
     """
-    session = _Session(store, engine, resources or resources_from(), data_dir, progress, deadline, fail_fast, pace)
-    return session.run(work)
+    taken = resources or resources_from()
+    return _Session(store, engine, taken, data_dir, progress, deadline, fail_fast, pace, arrays).run(work)
 
 
 class _Session:
@@ -188,10 +189,11 @@ class _Session:
         deadline: float | None,
         fail_fast: bool,
         pace: Pace | None,
+        arrays: bool,
     ) -> None:
         self.store, self.engine, self.resources, self.data_dir = store, engine, resources, data_dir
         self.progress, self.deadline, self.fail_fast = progress, deadline, fail_fast
-        self.pace = pace or Pace()
+        self.pace, self.arrays = pace or Pace(), arrays
         self.started = self.last_event = time.monotonic()
         self.tasks: list[Task] = []
         self.found: dict[Task, Run] = {}
@@ -233,7 +235,7 @@ class _Session:
 
     def _look_up(self, tasks: Sequence[Task]) -> None:
         """Read what the store has, and tell it."""
-        had = self.store.load(tasks) if self.store is not None else {}
+        had = self.store.load(tasks, self.arrays) if self.store is not None and tasks else {}
         self.found |= had
         self.result.reused += len(had)
         self._tell(list(had.items()), trained=False)
@@ -273,7 +275,7 @@ class _Session:
     def _release(self, tasks: Sequence[Task]) -> None:
         """Give back what was claimed and is not saved, whatever else went wrong."""
         if self.store is not None and tasks:
-            with suppress(ChainruleError), _no_interrupt():
+            with suppress(ChainruleError), no_interrupt():
                 self.store.release(tasks)
 
     def _train(self, tasks: Sequence[Task]) -> None:
@@ -318,9 +320,10 @@ class _Session:
 
     def _keep(self, pairs: Sequence[tuple[Task, Run]]) -> None:
         """Save finished runs; a Ctrl-C waits until that is done."""
-        with _no_interrupt():
+        with no_interrupt():
             if self.store is not None and pairs:
                 self.store.save(pairs)
+            pairs = pairs if self.arrays else [(task, without_arrays(run)) for task, run in pairs]
             self.found.update(pairs)
             self.result.computed += len(pairs)
             self.works.update(task.setting for task, _ in pairs)
@@ -368,49 +371,3 @@ class _Session:
         result.runs = {setting.key: Runs(tuple(runs), setting.source) for setting, runs in groups.items()}
         result.seconds = time.monotonic() - self.started
         return result
-
-
-def ended(tasks: Sequence[Task], runs: Runs) -> list[tuple[Task, Run]]:
-    """Pair tasks with their finished runs.
-
-    After Ctrl-C members that had not begun are lacking, and those that had not ended are no results.
-    """
-    if not runs.interrupted:
-        return list(zip(tasks, runs, strict=True))
-    pairs = []
-    waiting = iter(tasks)
-    for run in runs:
-        task = next(task for task in waiting if _trained_by(task.member, run.member))
-        if run.stop_reason != "interrupted":
-            pairs.append((task, run))
-    return pairs
-
-
-def _trained_by(asked: Member, trained: Member) -> bool:
-    """Return whether a trained member is the one asked for, whose network was not yet bound to data."""
-    if asked.seed != trained.seed or asked.config != trained.config:
-        return False
-    network = trained.network
-    try:
-        return (
-            asked.network.bind(network.shapes[0], network.output_shape[-1], network.output_activation.name) == network
-        )
-    except ChainruleError:
-        return False
-
-
-@contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Let a Ctrl-C wait until the block has ended: half a save would cost the whole chunk."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
-    heard: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if heard:
-            before(*heard[0])

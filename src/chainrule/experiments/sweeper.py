@@ -79,6 +79,8 @@ class Sweeper:
         By `Setting.key`: why seeds are lacking.
     interrupted, out_of_time : bool
         Whether Ctrl-C or the deadline ended it: then no further step does anything.
+    arrays : bool
+        Whether runs keep weights and histories in memory.
     """
 
     def __init__(self, recipe: Recipe, means: SweepMeans) -> None:
@@ -88,6 +90,7 @@ class Sweeper:
         self.computed = self.reused = 0
         self.missing: dict[str, str] = {}
         self.interrupted = self.out_of_time = False
+        self.arrays = True
         self._known: dict[str, dict[int, Run]] = {}
         self._watched: dict[str, Watched] = {}
 
@@ -127,6 +130,7 @@ class Sweeper:
             deadline=means.deadline,
             fail_fast=means.fail_fast,
             pace=self.pace,
+            arrays=self.arrays,
         )
         for key, runs in got.runs.items():
             self._known.setdefault(key, {}).update((run.seed, run) for run in runs)

@@ -15,7 +15,8 @@ from functools import cached_property
 
 from chainrule.data import DataSource, load
 from chainrule.experiments.grid import Setting
-from chainrule.population import Member
+from chainrule.nn import Network
+from chainrule.population import Member, TrainingConfig
 
 NUMERICS = 1
 """Raise it whenever an engine's results change in any bit: runs of another number are never taken for ours."""
@@ -54,7 +55,13 @@ class Task:
     @property
     def member(self) -> Member:
         """The member to be trained; its network is not yet bound to data."""
-        return Member(self.setting.net, self.setting.config, self.seed)
+        return Member(*_parts(self.setting), self.seed)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts(setting: Setting) -> tuple[Network, TrainingConfig]:
+    """Build a setting's network and configuration once for all of its seeds."""
+    return setting.net, setting.config
 
 
 def numerics_of(engine: str) -> str:
