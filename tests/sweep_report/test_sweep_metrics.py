@@ -8,8 +8,9 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
+from chainrule.errors import DataError
 from chainrule.experiments.sweep_metrics import (
     best_validation_values,
     best_values,
@@ -20,6 +21,8 @@ from chainrule.experiments.sweep_metrics import (
     summarise_metric,
 )
 from chainrule.runs import Runs
+from chainrule.stats import success_rate
+from chainrule.stats.intervals import share_interval
 from tests.sweep_report.made_up import Outcome, make_sweep, recipe_text
 
 NOISY = {
@@ -114,3 +117,34 @@ def test_intervals_where_seeds_were_added_by_need_are_wider() -> None:
     values = np.random.default_rng(3).permutation(np.linspace(0, 1, 40))
     plain, safe = middle(values), middle(values, anytime=True)
     assert safe.low < plain.low < plain.high < safe.high
+
+
+def agresti_coull(successes: int, n: int) -> tuple[float, float]:
+    """The binomial interval, as its authors write it."""
+    z = norm.ppf(0.975)
+    tries = n + z**2
+    p = (successes + z**2 / 2) / tries
+    return p - z * math.sqrt(p * (1 - p) / tries), p + z * math.sqrt(p * (1 - p) / tries)
+
+
+def test_the_interval_of_shares_is_exact_for_single_tries_and_agresti_and_coulls_otherwise() -> None:
+    exact = success_rate(7, 10)
+    one = share_interval([1.0] * 7 + [0.0] * 3)
+    assert (one.low, one.high) == (exact.low, exact.high)
+    nearly = share_interval([1.0 - 1e-9] * 7 + [0.0] * 3)
+    assert (nearly.low, nearly.high) == pytest.approx(agresti_coull(7, 10), abs=1e-6)
+    with pytest.raises(DataError, match="between 0 and 1"):
+        share_interval([0.5, 1.5])
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("rates", [(0.01,) * 4, (0.02, 0.02, 0.98), (0.9, 0.95, 0.99), (0.5,) * 3, (0.0, 0.0, 0.3)])
+@pytest.mark.parametrize("n", [6, 12, 30])
+def test_the_interval_of_shares_covers_the_mean(n: int, rates: tuple[float, ...], together: bool) -> None:
+    """Cells of one seed succeed together or by themselves: the interval holds in both cases."""
+    rng = np.random.default_rng(n)
+    tries = rng.random((1000, n, 1 if together else len(rates)))
+    shares = (tries < np.array(rates)).mean(axis=2)
+    found = [share_interval(row) for row in shares]
+    covered = np.mean([one.low <= np.mean(rates) <= one.high for one in found])
+    assert covered >= 0.91

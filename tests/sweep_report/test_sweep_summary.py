@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.errors import ConfigError
 from chainrule.experiments.sweep_choice import shared_table
-from chainrule.experiments.sweep_summary import summarise, varied_axes
+from chainrule.experiments.sweep_summary import summarise, summarise_group, varied_axes
 from chainrule.runs import Runs
 from tests.sweep_report.made_up import TWO_AXES, Axes, Outcome, make_run, make_sweep, rate_is, recipe_text
 
@@ -112,6 +112,23 @@ def test_groups_count_every_seed_once() -> None:
     assert exact is not None
     assert (nine.success.low, nine.success.high) == (exact.low, exact.high)  # one cell: the exact interval
     assert single.group_by("training.optimizer")[0].n == 20  # a constant axis may be asked for too
+
+
+def test_seeds_added_by_need_do_not_pull_a_group_towards_the_undecided() -> None:
+    def make(place: dict[str, Any], seed: int) -> Outcome | None:
+        if place["training.learning_rate"] == 0.1:  # undecided: half of a hundred seeds succeed
+            return Outcome(1.0 if seed % 2 else 0.5)
+        return Outcome() if seed < 10 else None  # sure: ten seeds, all succeed
+
+    axes: Axes = {"training.optimizer": ["sgd", "adam"], "training.learning_rate": [0.01, 0.1]}
+    result = make_sweep(make, axes, range(100), cells={k: {"adaptive": True} for k in range(4)})
+    summary = summarise(result)
+    sgd = summary.group_by("training.optimizer")[0]
+    assert (sgd.rate, sgd.seeds, sgd.n) == (0.75, 10, 20)
+    alone = summarise_group(summary, None, [1])
+    undecided = summary.cells[1].success
+    assert undecided is not None
+    assert (alone.success.low, alone.success.high) == (undecided.low, undecided.high)  # anytime-valid here
 
 
 def test_grouping_by_the_seed_or_by_nothing_known_is_refused() -> None:

@@ -35,15 +35,12 @@ from chainrule.experiments.sweep_metrics import (
     summarise_metric,
 )
 from chainrule.experiments.sweep_result import CellResult, SweepResult
-from chainrule.experiments.words import value_word
-from chainrule.stats import MIN_PAIRS, Interval, RateInterval, bootstrap_interval, success_rate
-from chainrule.stats.intervals import check_level
-from chainrule.stats.sequential import MeanSequence, as_worst
+from chainrule.stats import Interval, RateInterval
+from chainrule.stats.intervals import check_level, share_interval
+from chainrule.stats.sequential import as_worst
 
 if TYPE_CHECKING:
     from chainrule.stats.importance import Importance
-
-MANY_SEEDS, RESAMPLES = 300, 1999
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class GroupSummary:
     value : object
         The value; None for cells without that axis.
     cells, n, seeds : int
-        Cells, runs and distinct seeds.
+        Cells, and the runs and distinct seeds that count: those that all cells with runs share.
     rate : float
         Mean over seeds of the share of the group's cells that succeeded from that seed.
     success : Interval
@@ -287,51 +284,35 @@ def _cell(number: int, one: CellResult, result: SweepResult, criterion: Criterio
 
 
 def summarise_group(summary: SweepSummary, value: Any, numbers: Sequence[int]) -> GroupSummary:
-    """Put some cells together, seed by seed."""
+    """Put some cells together, seed by seed.
+
+    Where cells have different seeds, those count that all have (if that is at least one): seeds added by need are
+    those of the undecided cells, and would pull every group towards them.
+    """
     result, level = summary.result, summary.level
-    cells = [result.cells[k] for k in numbers]
-    means = _by_seed([values_by_seed(result, cell, BY_SUCCESS) for cell in cells], np.mean)
+    cells = [result.cells[k] for k in numbers if len(result.cells[k].runs)]
+    shared = set.intersection(*(set(cell.seeds) for cell in cells)) if cells else set()
+    means = _by_seed([values_by_seed(result, cell, BY_SUCCESS) for cell in cells], shared, np.mean)
     merit = None
     if not summary.criterion.is_success:
         columns = [values_by_seed(result, cell, summary.criterion) for cell in cells]
         better = summary.criterion.better
-        merit = middle(_by_seed(columns, lambda v: median_of(as_worst(v, better))), better, level)
+        merit = middle(_by_seed(columns, shared, lambda v: median_of(as_worst(v, better))), better, level)
+    runs = sum(len(shared or cell.seeds) for cell in cells)
     rate = float(means.mean()) if len(means) else float("nan")
-    runs = sum(len(cell.runs) for cell in cells)
-    return GroupSummary(value, len(cells), runs, len(means), rate, _mean_interval(means, level), merit)
+    interval = share_interval(means, level) if len(means) else Interval(np.nan, np.nan, level)
+    if len(cells) == 1:
+        alone = result.success_rate(cells[0], level)
+        assert alone is not None, "the cell has runs"
+        interval = Interval(alone.low, alone.high, level)
+    return GroupSummary(value, len(numbers), runs, len(means), rate, interval, merit)
 
 
-def _by_seed(columns: Sequence[Mapping[int, float]], reduce: Any) -> Values:
-    """Return one value per seed: `reduce` of what the cells have for it."""
+def _by_seed(columns: Sequence[Mapping[int, float]], shared: set[int], reduce: Any) -> Values:
+    """Return one value per seed: `reduce` of what the cells have for it; of `shared` seeds only, if there are any."""
     found: dict[int, list[float]] = {}
     for column in columns:
         for seed, value in column.items():
-            found.setdefault(seed, []).append(value)
+            if not shared or seed in shared:
+                found.setdefault(seed, []).append(value)
     return np.array([float(reduce(np.array(values))) for _, values in sorted(found.items())], dtype=np.float64)
-
-
-def _mean_interval(means: Values, level: float) -> Interval:
-    """Return the interval of the mean of per-seed shares (n_seeds,).
-
-    Exact where every share is 0 or 1, else from resampled seeds (BCa). From fewer than `MIN_PAIRS` seeds, and where
-    all show the same share, resampling would look certain: then by betting (Waudby-Smith and Ramdas 2024), which holds
-    for any distribution between 0 and 1. Many seeds have a normal mean.
-    """
-    if not len(means):
-        return Interval(float("nan"), float("nan"), level)
-    if np.isin(means, (0.0, 1.0)).all():
-        exact = success_rate(int(means.sum()), len(means), level)
-        return Interval(exact.low, exact.high, level)
-    if len(means) < MIN_PAIRS or np.ptp(means) == 0.0:
-        return MeanSequence(0.0, 1.0, level).update(means)
-    if len(means) <= MANY_SEEDS:
-        return bootstrap_interval(means, "mean", level, n_resamples=RESAMPLES)
-    from scipy.stats import norm
-
-    reach = float(norm.ppf(0.5 + level / 2) * means.std(ddof=1) / np.sqrt(len(means)))
-    return Interval(max(float(means.mean()) - reach, 0.0), min(float(means.mean()) + reach, 1.0), level)
-
-
-def describe_place(place: Mapping[str, Any], axes: Iterable[str]) -> str:
-    """Write a place in words, the axes that vary only: ``0.1, adam``."""
-    return ", ".join("–" if place.get(axis) is None else value_word(place[axis]) for axis in axes)
