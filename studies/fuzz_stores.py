@@ -85,7 +85,7 @@ def questions(tasks: list[Task]) -> dict[str, Callable[[Store], Any]]:
     return {
         "count": lambda store: store.count(),
         "load": lambda store: store.load(tasks),
-        "load without arrays": lambda store: [r.to_row() for r in store.load(tasks, arrays=False).values()],
+        "load without arrays": lambda store: {t: r.to_row() for t, r in store.load(tasks, arrays=False).items()},
         "aggregate": lambda store: store.aggregate("training.learning_rate", success="accuracy>=0.5"),
         "aggregate by data": lambda store: store.aggregate(("data.source", "numerics"), metric="epochs"),
         "filter": lambda store: store.rows({"network.activation": "tanh"}, ["loss<=0.3"]),
@@ -118,7 +118,7 @@ def try_store(path: Path, pairs: Pairs, right: dict[str, Any]) -> tuple[list[str
             return
         told["answered"] += 1
         if name in right and fingerprint(answer) != right[name]:
-            if name == "load" and missing_only(fingerprint(answer), right[name]):
+            if name.startswith("load") and missing_only(fingerprint(answer), right[name]):
                 told["some not found"] += 1
                 return
             wrong.append(f"{name}: a wrong answer")

@@ -39,13 +39,14 @@ def size(n_bytes: int) -> str:
 
 def show_settings(output: Output, store: Store, limit: int) -> None:
     """Show what a store holds."""
-    n, axes, listed = store.count(), store.axes(), store.settings()
-    facts = {"store": store.redacted, "runs": n, "settings": len(listed), "bytes": store.size}
+    n, n_settings, axes = store.count(), store.count_settings(), store.axes()
+    facts = {"store": store.redacted, "runs": n, "settings": n_settings, "bytes": store.size}
     rows = [
-        {**info.place, "n": info.n, "converged": info.converged, "key": info.setting.key} for info in listed[:limit]
+        {**info.place, "n": info.n, "converged": info.converged, "key": info.setting.key}
+        for info in store.settings(limit)
     ]
     output.json({"command": "store list", **facts, "metrics": store.metrics(), "axes": axes, "listed": rows})
-    told = {"store": store.redacted, "runs": f"{n:,}", "settings": f"{len(listed):,}", "size": size(store.size)}
+    told = {"store": store.redacted, "runs": f"{n:,}", "settings": f"{n_settings:,}", "size": size(store.size)}
     if axes:
         told["what varies"] = ", ".join(f"{axis} ({count(k, 'value')})" for axis, k in axes.items())
     output.result(pairs(told))
@@ -56,7 +57,7 @@ def show_settings(output: Output, store: Store, limit: int) -> None:
     ]
     if rows:
         output.detail(table([*map(_short, named), "runs", "converged"], cells, "l" * len(named) + "r"))
-    _note_rest(output, len(listed), limit, "setting")
+    _note_rest(output, n_settings, limit, "setting")
 
 
 def show_groups(

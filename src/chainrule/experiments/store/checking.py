@@ -13,11 +13,11 @@ from chainrule.errors import ChainruleError, StoreError, one_line
 from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.columns import Frame
 from chainrule.experiments.store.database import Database
-from chainrule.experiments.store.reading import Reader, later, understand_series
+from chainrule.experiments.store.reading import Reader, later
 from chainrule.experiments.store.records import run_of, verify
 from chainrule.experiments.store.tables import arrays, axis_values, batches, runs, series, words
 from chainrule.experiments.store.words import Words, hash_of
-from chainrule.experiments.store.writing import FACTS
+from chainrule.experiments.store.writing import FACTS, series_tag
 
 MOST_PROBLEMS = 100
 """More are counted, but not told."""
@@ -114,7 +114,9 @@ def _check_series(connection: Connection, known: Words, report: CheckReport) -> 
     for row in _pages(connection, series):
         report.settings += 1
         with report.part(f"settings: number {row['id']}"):
-            ((source, network, training, *_), _) = understand_series(connection, known, [row])[row["id"]]
+            ((source, network, training, *_), _) = Reader(connection, known).series_of([row["id"]])[row["id"]]
+            if series_tag(row) != row["tag"]:
+                raise ValueError(f"series {row['id']} has changed")
             texts = {"source": source, "network": network, "training": training}
             for kind, text in texts.items():
                 number = row[f"{kind}_id"]

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, select
 
 from chainrule.errors import ConfigError, unknown_name
+from chainrule.experiments.store.axes import axes_of
+from chainrule.experiments.store.database import plain_rows
 from chainrule.experiments.store.tables import axis_values, batches, columns, series
 from chainrule.experiments.store.words import Words, tags_of
 from chainrule.experiments.store.writing import FACTS, column_checksum
@@ -20,7 +22,6 @@ from chainrule.experiments.store.writing import FACTS, column_checksum
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-PARTS = {"data.source": "source_id", "network": "network_id", "training": "training_id"}
 OTHERS = {"data.fingerprint": "data_id", "numerics": "numerics_id"}
 """Axes that no recipe names: the text itself is the value."""
 
@@ -73,21 +74,29 @@ class Frame:
             numbers, codes = np.unique(self.series[OTHERS[name]], return_inverse=True)
             texts = self.known.get(self.connection, numbers.tolist())
             return Axis([texts[number] for number in numbers.tolist()], codes)
-        number = self.known.find(self.connection, [name]).get(name)
-        where = axis_values.c.axis_id == (ABSENT if number is None else number)
-        chosen = (axis_values.c.word_id, axis_values.c.value_id, axis_values.c.tag)
-        rows = plain_rows(self.connection, select(*chosen).where(where).order_by(axis_values.c.word_id))
-        if number is None or not rows:
-            raise ConfigError(unknown_name("axis", name, [*self.axis_names(), *OTHERS]))
-        word, value, tag = self._whole(rows, 3).T
+        number = self.known.find(self.connection, [name]).get(name, ABSENT)
+        chosen = select(axis_values.c.word_id, axis_values.c.value_id, axis_values.c.tag)
+        chosen = chosen.where(axis_values.c.axis_id == number).order_by(axis_values.c.word_id)
+        word, value, tag = self._whole(plain_rows(self.connection, chosen), 3).T
         if (tags_of(np.full(len(word), number), word, value) != tag).any():
             raise ValueError(f"a value on the axis {name} has changed")
         numbers, codes = np.unique(value, return_inverse=True)
         texts = self.known.get(self.connection, numbers.tolist())
-        part = self.series[PARTS.get(name, "") or PARTS[name.partition(".")[0]]]
+        own = self._codes(name, word, codes)
+        if not len(word):
+            raise ConfigError(unknown_name("axis", name, [*self.axis_names(), *OTHERS]))
+        return Axis([json.loads(texts[number]) for number in numbers.tolist()], own)
+
+    def _codes(self, name: str, word: Ints, codes: Ints) -> Ints:
+        """Return the codes of all series (n_series,) from those of texts; texts that have the axis must have one."""
+        kind = "source" if name == "data.source" else name.partition(".")[0]
+        part = self.series.get(f"{kind}_id", np.full(len(self.series["id"]), ABSENT))
         place = np.minimum(np.searchsorted(word, part), len(word) - 1)
-        values = [json.loads(texts[number]) for number in numbers.tolist()]
-        return Axis(values, np.where(word[place] == part, codes[place], ABSENT))
+        has = word[place] == part if len(word) else np.zeros(len(part), dtype=bool)
+        for number in part[~has][:1].tolist():
+            if number != ABSENT and name in axes_of(kind, self.known.get(self.connection, [number])[number]):
+                raise ValueError(f"a value on the axis {name} is missing")
+        return np.where(has, codes[place], ABSENT) if len(word) else np.full(len(part), ABSENT)
 
     def axis_names(self) -> list[str]:
         """Return the names of all axes that settings have."""
@@ -101,10 +110,29 @@ class Frame:
         return {name: n for name, n in sorted(counts.items()) if n > 1}
 
     def _axis_counts(self) -> dict[str, int]:
-        counted = func.count(axis_values.c.value_id.distinct())
-        rows = self.connection.execute(select(axis_values.c.axis_id, counted).group_by(axis_values.c.axis_id)).all()
-        names = self.known.get(self.connection, [number for number, _ in rows])
-        return {names[number]: int(n) for number, n in rows}
+        """Return how many values there are on each axis."""
+        chosen = select(axis_values.c.axis_id, axis_values.c.word_id, axis_values.c.value_id, axis_values.c.tag)
+        axis, word, value, tag = self._whole(plain_rows(self.connection, chosen), 4).T
+        if (tags_of(axis, word, value) != tag).any():
+            raise ValueError("a value on an axis has changed")
+        numbers = np.unique(axis)
+        names = self.known.get(self.connection, numbers.tolist())
+        found = {names[number]: axis == number for number in numbers.tolist()}
+        for name in self._first_axes() - {name for name, here in found.items() if self._is_full(name, word[here])}:
+            self.axis(name)  # it says what is missing, unless an older chainrule did not have the axis
+        return {name: len(np.unique(value[here])) for name, here in found.items()}
+
+    def _is_full(self, name: str, word: Ints) -> bool:
+        """Return whether every text of an axis' part is on the axis."""
+        part = self.series["source_id" if name == "data.source" else f"{name.partition('.')[0]}_id"]
+        return bool(np.isin(part, word).all())
+
+    def _first_axes(self) -> set[str]:
+        """Return the axes of the first setting."""
+        kinds = ("source", "network", "training")
+        first = {kind: self.series[f"{kind}_id"][:1].tolist() for kind in kinds}
+        texts = self.known.get(self.connection, [number for numbers in first.values() for number in numbers])
+        return {axis for kind, numbers in first.items() for number in numbers for axis in axes_of(kind, texts[number])}
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -124,11 +152,20 @@ class Frame:
             raise ValueError("a series is missing")
         return place
 
+    @property
+    def total(self) -> int:
+        """How many runs there are."""
+        return int(self._blocks[1].size)
+
     @cached_property
     def _blocks(self) -> tuple[Ints, Floats, Ints]:
         """The saves, the series of all runs, and how many runs each save has."""
         found = self._column("series")
-        total = self.connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0)))
+        chosen = select(batches.c.saved, batches.c.machine_id, batches.c.n, batches.c.tag)
+        table = self._whole(plain_rows(self.connection, chosen), 4)
+        if (tags_of(*table[:, :-1].T) != table[:, -1]).any():
+            raise ValueError("what is known of a save has changed")
+        total = int(table[:, 2].sum())
         if found[1].size != total:
             raise ValueError(f"{found[1].size} runs are listed, {total} were saved")
         return found
@@ -179,12 +216,6 @@ class Frame:
         if table.dtype != np.int64:
             raise ValueError("a number of a row is none")
         return table
-
-
-def plain_rows(connection: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
-    """Return rows as the driver gives them: wrapping a hundred thousand of them would take most of the time."""
-    cursor = connection.execute(statement).cursor
-    return [] if cursor is None else list(cursor.fetchall())
 
 
 def chosen_series(frame: Frame, where: Mapping[str, Any]) -> npt.NDArray[np.bool_]:

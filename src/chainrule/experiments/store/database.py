@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Select, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
 from chainrule.errors import StoreError
@@ -105,6 +106,10 @@ class Database:
         """End all connections."""
         with contextlib.suppress(Exception):  # a connection that is lost cannot be closed in good order
             self.engine.dispose()
+        self.close_copy()
+
+    def close_copy(self) -> None:
+        """Remove the copy that was read in place of a file that cannot be opened where it lies."""
         if self._copy is not None:
             self._copy.cleanup()
             self._copy = None
@@ -126,7 +131,8 @@ class Database:
             except Exception as error:
                 engine.dispose()
                 last = error
-        with guard(self.place):
+        self.close_copy()
+        with guard(self.place, reading=True):
             raise last
         raise AssertionError("the guard has raised")
 
@@ -259,6 +265,12 @@ def _sqlite_engine(connector: Connector) -> Engine:
             connection.exec_driver_sql(command)
 
     return engine
+
+
+def plain_rows(connection: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
+    """Return rows as the driver gives them: wrapping a hundred thousand of them would take most of the time."""
+    cursor = connection.execute(statement).cursor
+    return [] if cursor is None else list(cursor.fetchall())
 
 
 def mark(connection: Connection) -> None:

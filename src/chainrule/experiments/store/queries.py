@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
 
 from chainrule.errors import ConfigError, one_line
 from chainrule.experiments.grid import Setting
 from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.columns import Floats, Frame, Ints, chosen_series
-from chainrule.experiments.store.reading import understand_series
-from chainrule.experiments.store.tables import series
+from chainrule.experiments.store.reading import read_series
 
 _RULE = re.compile(r"\s*(?P<name>.+?)\s*(?P<test>>=|<=)\s*(?P<bound>[-+0-9.eE_infa]+)\s*")
 CONVERGED = "converged"
@@ -170,8 +168,7 @@ def settings(frame: Frame, limit: int | None = None) -> list[SeriesInfo]:
     n_series = len(frame.series["id"])
     n = np.bincount(frame.where, minlength=n_series)
     converged = np.bincount(frame.where, weights=frame.values(CONVERGED), minlength=n_series) if len(n) else n
-    rows = frame.connection.execute(select(series).order_by(series.c.id).limit(limit)).mappings().all()
-    told = understand_series(frame.connection, frame.known, rows)
+    told = read_series(frame.connection, frame.known, lambda statement: statement.limit(limit))
     return [
         SeriesInfo(Setting(*texts[:3]), *texts[3:], n=runs, converged=int(successes))
         for (texts, _), runs, successes in zip(told.values(), n.tolist(), converged.tolist(), strict=False)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy import Connection, Select, func, select, tuple_
 
+from chainrule.experiments.store.database import plain_rows
 from chainrule.experiments.store.owners import parts_of
 from chainrule.experiments.store.records import Record, task_of
-from chainrule.experiments.store.tables import arrays, runs, series
+from chainrule.experiments.store.tables import arrays, batches, runs, series
 from chainrule.experiments.store.words import Words
-from chainrule.experiments.store.writing import KEPT_CURVES, KEPT_WEIGHTS, checksum_of, series_key, series_tag
+from chainrule.experiments.store.writing import KEPT_CURVES, KEPT_WEIGHTS, checksum_of, series_key
 
 BATCH = 1000
 """Runs read at a time."""
@@ -38,17 +39,22 @@ class Reader:
         """Read runs by number of series and seed."""
         for part in parts_of(places):
             where = tuple_(runs.c.series_id, runs.c.seed).in_(part)
-            yield from self._records(select(runs).where(where).order_by(runs.c.series_id, runs.c.seed), with_arrays)
+            statement = select(runs).where(where).order_by(runs.c.series_id, runs.c.seed)
+            found = list(self._records(statement, with_arrays))
+            if len(found) != len(part):
+                raise ValueError(f"{len(part) - len(found)} runs are missing")
+            yield from found
 
     def everything(self, with_arrays: bool = True) -> Iterator[list[Record]]:
-        """Read all runs, some at a time, in the order of series and seed."""
+        """Read all runs, some at a time, in the order of series and seed; `ValueError` if some are missing."""
         last: tuple[int, int] | None = None
-        while True:
-            found = self.rows_after(last, BATCH)
-            if not found:
-                return
+        left = int(self.connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0))) or 0)
+        while found := self.rows_after(last, BATCH):
             yield list(self.understand(found, with_arrays))
             last = (found[-1]["series_id"], found[-1]["seed"])
+            left -= len(found)
+        if left:
+            raise ValueError(f"{left} runs are missing")
 
     def rows_after(self, last: tuple[int, int] | None, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return bare rows of `runs` that follow a series and seed."""
@@ -134,8 +140,7 @@ class Reader:
         """Return texts and key of each series."""
         wanted = set(numbers)
         for part in parts_of([number for number in wanted if number not in self._series]):
-            rows = self.connection.execute(select(series).where(series.c.id.in_(part))).mappings().all()
-            self._series |= understand_series(self.connection, self.known, rows)
+            self._series |= read_series(self.connection, self.known, _only(part))
         for number in wanted:
             if number not in self._series:
                 raise ValueError(f"series {number} is missing")
@@ -155,20 +160,27 @@ def later(place: T, last: T | None) -> T:
     return place
 
 
-def understand_series(connection: Connection, known: Words, rows: Sequence[Any]) -> dict[int, tuple[Texts, bytes]]:
-    """Return texts and key by number of series.
+def _only(numbers: Sequence[int]) -> Callable[[Select[Any]], Select[Any]]:
+    return lambda statement: statement.where(series.c.id.in_(numbers))
+
+
+def read_series(
+    connection: Connection, known: Words, chosen: Callable[[Select[Any]], Select[Any]]
+) -> dict[int, tuple[Texts, bytes]]:
+    """Return texts and key of some series by number, in their order.
 
     Raises
     ------
     ValueError
-        If a row is not what was written.
+        If a row is not what was written: the key is a hash of all its texts.
     """
-    fields = ("source_id", "network_id", "training_id", "data_id", "numerics_id")
-    texts = known.get(connection, {row[name] for row in rows for name in fields})
-    found = {}
-    for row in rows:
-        of_series = tuple(texts[row[name]] for name in fields)
-        if series_key(of_series) != row["key"] or series_tag(row) != row["tag"]:
-            raise ValueError(f"series {row['id']} has changed")
-        found[row["id"]] = (of_series, bytes(row["key"]))
-    return found  # type: ignore[return-value]
+    fields = (series.c.source_id, series.c.network_id, series.c.training_id, series.c.data_id, series.c.numerics_id)
+    rows = plain_rows(connection, chosen(select(series.c.id, series.c.key, *fields).order_by(series.c.id)))
+    texts = known.get(connection, {number for row in rows for number in row[2:]})
+    found: dict[int, tuple[Texts, bytes]] = {}
+    for number, key, *parts in rows:
+        of_series = tuple(map(texts.__getitem__, parts))
+        if series_key(of_series) != key:
+            raise ValueError(f"series {number} has changed")
+        found[number] = (of_series, bytes(key))  # type: ignore[assignment]
+    return found

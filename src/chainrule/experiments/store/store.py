@@ -26,7 +26,7 @@ from chainrule.experiments.store.queries import CONVERGED, Group, Rule, SeriesIn
 from chainrule.experiments.store.reading import Reader
 from chainrule.experiments.store.records import Record, machine_text, record_of, row_of, run_of
 from chainrule.experiments.store.schema import prepare
-from chainrule.experiments.store.tables import batches
+from chainrule.experiments.store.tables import series
 from chainrule.experiments.store.trouble import guard
 from chainrule.experiments.store.words import Words
 from chainrule.experiments.store.writing import Origin, put_records, stored_digests
@@ -196,7 +196,7 @@ class Store:
     def count(self) -> int:
         """Return how many runs are stored."""
         with self._read() as connection:
-            return int(connection.scalar(select(func.coalesce(func.sum(batches.c.n), 0))) or 0)
+            return Frame(connection, self.known).total
 
     # -- questions about all runs ------------------------------------------------------------------
 
@@ -239,6 +239,11 @@ class Store:
         """Return what has been trained, with the number of runs, in the order in which it was first saved."""
         with self._read() as connection:
             return queries.settings(Frame(connection, self.known), limit)
+
+    def count_settings(self) -> int:
+        """Return how many settings have been trained (on certain data, in a certain arithmetic)."""
+        with self._read() as connection:
+            return int(connection.scalar(select(func.count()).select_from(series)) or 0)
 
     def axes(self) -> dict[str, int]:
         """Return the axes on which the settings differ, and how many values each has."""

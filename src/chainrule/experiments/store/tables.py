@@ -71,6 +71,7 @@ batches = Table(
     Column("saved", BigInteger, nullable=False),
     Column("machine_id", Integer, nullable=False),
     Column("n", Integer, nullable=False),
+    Column("tag", Integer, nullable=False),
 )
 
 runs = Table(

@@ -66,7 +66,8 @@ def put_records(connection: Connection, known: Words, records: Sequence[Record],
     numbers = put_series(connection, known, records)
     texts = {text for record in records for text in _texts_of(record)} | {origin.machine}
     ids = known.put(connection, texts)
-    batch_row = {"saved": origin.saved, "machine_id": ids[origin.machine], "n": len(records)}
+    facts = (origin.saved, ids[origin.machine], len(records))
+    batch_row = dict(zip(("saved", "machine_id", "n"), facts, strict=True)) | {"tag": tag_of(*facts)}
     made = connection.execute(insert(batches).values(batch_row)).inserted_primary_key
     assert made is not None, "a single row was inserted"
     batch = int(made[0])
