@@ -20,6 +20,7 @@ from chainrule.errors import RecipeError
 from chainrule.experiments import expand, load_recipe, parse_recipe, seeds_of
 from chainrule.experiments.grid import cells_at
 from chainrule.experiments.settings import build_setting
+from chainrule.nn import parse_layers
 from chainrule.optim import optimizer
 
 LAB = Path(chainrule.lab.__file__).parent / "recipes"
@@ -278,3 +279,37 @@ def test_recipes_can_be_sent_to_other_processes() -> None:
     recipe = parse_recipe(DATA + "[axes]\ntraining.learning_rate = { from = 0.1, to = 1.0, count = 2 }\n")
     again = pickle.loads(pickle.dumps(recipe))
     assert expand(again) == expand(recipe)
+
+
+def test_a_network_in_words() -> None:
+    text = """
+[data]
+source = "digits"
+[network]
+activation = "tanh"
+l2 = 0.01
+[training]
+loss = "softmax_cross_entropy"
+[axes]
+"network.layers" = ["conv 4 3, pool 2", "dense 8 relu"]
+"""
+    nets = [cell.setting.net for cell in expand(parse_recipe(text))]
+    assert nets == [
+        parse_layers("conv 4 3 tanh l2=0.01, pool 2, flatten", l2=0.01),
+        parse_layers("dense 8 relu", l2=0.01),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('layers = "conv 4 3, pol 2"', "»pol«"),
+        ('layers = "dense 4"\nhidden = [3]', "leave out network.hidden"),
+        ('layers = "dense 4"\ndropout = 0.1', "leave out network.dropout"),
+        ("layers = [4, 4]", "layers must be a text"),
+    ],
+)
+def test_a_network_in_wrong_words(line: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said) as caught:
+        parse_recipe(f'[data]\nsource = "digits"\n[network]\n{line}\n')
+    assert "\n" not in str(caught.value)

@@ -119,7 +119,7 @@ def _axes_table(also: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def _setting(key: str) -> dict[str, Any]:
     """Describe one setting: its type, its meaning and its default."""
     table, _, name = key.partition(".")
-    if table == "data":
+    if table == "data" or key == "network.layers":
         return {"type": "string", "description": _about(key)}
     if table == "network":
         parameter = inspect.signature(mlp).parameters[name]
@@ -141,6 +141,8 @@ def _about(key: str) -> str:
     table, _, name = key.partition(".")
     if table == "data":
         return "A data set with its values, such as 'moons(n=200)', or a table: 'iris.csv?target=species'."
+    if key == "network.layers":
+        return "The whole network in words, such as 'conv 8 5, pool 2, dense 64', instead of hidden."
     return _parameters(table).get(name, name)
 
 

@@ -74,7 +74,7 @@ def _try_parts(recipe: Recipe) -> None:
     base = base_settings(recipe)
     source = base["data.source"]
     _try_build({"data.source": source}, "data.source", source)
-    plain: dict[str, Any] = {"data.source": source, "network.hidden": [1]}
+    plain: dict[str, Any] = {"data.source": source}
     for path, key, value in _every_setting(recipe):
         if part_of(key) == ("", ""):  # what is in a part's brackets depends on the part: the cell will show
             hint = f'; to try several values, write them below [axes]: "{key}" = {written(value)}'

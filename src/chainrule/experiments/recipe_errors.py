@@ -43,7 +43,6 @@ OTHER_NAMES: dict[str, str] = {
             "network.hidden_layer_sizes",
             "network.hidden_units",
             "network.hidden_layers",
-            "network.layers",
             "network.sizes",
             "network.widths",
             "network.neurons",

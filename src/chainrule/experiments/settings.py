@@ -19,13 +19,15 @@ from typing import Any
 from chainrule.data import DATASETS, load
 from chainrule.data.tables import is_table
 from chainrule.errors import ConfigError, one_line, show, unknown_name
-from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES, Network, mlp
+from chainrule.nn import ACTIVATIONS, INITIALIZERS, LOSSES, Network, mlp, parse_layers
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.population import TrainingConfig
 from chainrule.spec import parse_spec
 
 TRAINING_KEYS = tuple(f.name for f in dataclasses.fields(TrainingConfig))
-NETWORK_KEYS = tuple(inspect.signature(mlp).parameters)
+NETWORK_KEYS = (*inspect.signature(mlp).parameters, "layers")
+NOT_WITH_LAYERS = ("hidden", "dropout", "normalize")
+"""Keys that say what `network.layers`, the whole network in words, says too."""
 DATA_KEYS = ("source",)
 KNOWN_KEYS = tuple(
     f"{table}.{key}"
@@ -202,6 +204,8 @@ def _source(text: str) -> str:
 def _network(items: Items) -> str:
     """Build a network of the arguments of `mlp` and return its canonical text."""
     arguments = {key: value for key, _, value in items}
+    if "layers" in arguments:
+        return _canonical(_in_words(arguments))
     hidden = arguments.get("hidden", ())
     if isinstance(hidden, int) and not isinstance(hidden, bool):
         arguments["hidden"] = (hidden,)
@@ -211,6 +215,16 @@ def _network(items: Items) -> str:
         return _canonical(mlp(**arguments))
     except (TypeError, OverflowError) as error:
         raise ConfigError(f"network: {one_line(error)}") from None
+
+
+def _in_words(arguments: dict[str, Any]) -> Network:
+    """Build a network of the arguments of `parse_layers`."""
+    for key in NOT_WITH_LAYERS:
+        if key in arguments:
+            raise ConfigError(
+                f"network.layers is the whole network: leave out network.{key}, or write it in the layers"
+            )
+    return parse_layers(arguments.pop("layers"), **arguments)
 
 
 @lru_cache(maxsize=MOST_BUILT)
