@@ -32,6 +32,9 @@ from chainrule.experiments.tasks import Task, make_tasks
 from chainrule.runs import Run
 
 RECIPE = Path(chainrule.__file__).parent / "lab" / "recipes" / "sections" / "learning_rates.toml"
+SPREAD = 6.0
+"""A kill comes so many times as late at most as if the undisturbed sweep were cut into as many parts as kills: half of
+that is used on average, and much of it is lost with the chunk in work."""
 FROM_START = 0.25
 """Share of the kills whose moment is counted from the start of the process."""
 FIELDS = ("member", "stop_reason", "converged", "epochs", "divergence", "fingerprint", "preprocessing")
@@ -175,8 +178,8 @@ def study(
 ) -> Killed:
     """Run a sweep undisturbed, then killed and resumed, and compare the stores.
 
-    Kills come at random moments up to `longest` seconds after the start or the first claim; None: a quarter of what
-    the undisturbed one took.
+    Kills come at random moments up to `longest` seconds after the start or the first claim; None: so late that
+    the kills are spread over the whole sweep, judged by how long the undisturbed one took.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -186,7 +189,7 @@ def study(
             sweep_command(recipe, whole, folder / "whole", seeds, more), check=True, stdout=subprocess.DEVNULL
         )
         seconds = time.perf_counter() - started
-        latest = seconds / 4 if longest is None else longest
+        latest = min(SPREAD / kills, 0.25) * seconds if longest is None else longest
         outcome = kill_and_resume(recipe, killed, folder, seeds, kills, latest, seed, more)
         outcome.seconds = seconds
         tasks = wanted(recipe, seeds)
@@ -200,7 +203,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=2000, help="seeds per cell: enough work for so many kills")
-    parser.add_argument("--longest", type=float, default=4.0, help="latest moment of a kill, seconds")
+    parser.add_argument("--longest", type=float, help="latest moment of a kill, seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", type=Path, default=RECIPE)
     asked = parser.parse_args()

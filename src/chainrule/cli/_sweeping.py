@@ -41,6 +41,10 @@ MOST_ROWS = 40
 """Cells in the terminal's table; the page has more, the export all."""
 GAP = 3
 """Characters between two columns of a table."""
+MOST_WORDS = 24
+"""Characters a column of words needs; longer ones are wrapped."""
+ALWAYS_SHOWN = 2
+"""Columns of numbers that are never left out: runs, and how many succeeded."""
 INTERRUPTED = 130
 
 
@@ -228,17 +232,20 @@ class Report:
 
 
 def _fitting(plain: PlainTable, width: int) -> Table:
-    """Return a table for the terminal; columns of numbers at its end that do not fit are left to the page."""
+    """Return a table for the terminal; the last columns of numbers are left to the page as far as they do not fit."""
     widths = [max(len(row[k]) for row in (plain.columns, *plain.rows)) for k in range(len(plain.columns))]
-    shown = len(widths)
-    while sum(widths[:shown]) + GAP * shown > width and shown > 1 and plain.numeric[shown - 1]:
-        shown -= 1
-    align = "".join("r" if numeric else "l" for numeric in plain.numeric)
+    numbers = [k for k, numeric in enumerate(plain.numeric) if numeric]
+    shown = set(range(len(widths)))
+    for k in reversed(numbers[ALWAYS_SHOWN:]):
+        if sum(widths[j] if plain.numeric[j] else min(widths[j], MOST_WORDS) for j in shown) + GAP * len(shown) > width:
+            shown.remove(k)
+    kept = sorted(shown)
     rows = [
-        [Text(clean(cell), style="bold" if marked else "") for cell in row[:shown]]
+        [Text(clean(row[k]), style="bold" if marked else "") for k in kept]
         for row, marked in zip(plain.rows, plain.marked, strict=True)
     ]
-    return table(plain.columns[:shown], rows, align)
+    align = "".join("r" if plain.numeric[k] else "l" for k in kept)
+    return table([plain.columns[k] for k in kept], rows, align)
 
 
 def _cell_record(cell: CellSummary, best: bool, adaptive: bool) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class ObtainEvent:
     elsewhere : int
         Runs left to other processes.
     left : float or None
-        Seconds that the rest is expected to take; None as long as nothing has been measured.
+        Seconds until the end is expected, at the deadline at the latest; None as long as nothing has been measured.
     """
 
     runs: Sequence[tuple[Task, Run]]
@@ -353,6 +353,8 @@ class _Session:
             return
         self.last_event = time.monotonic()
         left = self.queue.seconds if self.result.computed else None
+        if left is not None and self.deadline is not None:
+            left = min(left, max(self.deadline - self.last_event, 0.0))
         total = len(self.tasks) + self.unmade
         seconds = self.last_event - self.started
         event = ObtainEvent(pairs, len(self.found), total, seconds, trained, self.failed, len(self.elsewhere), left)
