@@ -6,7 +6,9 @@ from chainrule.experiments.jobs import Job, make_jobs
 from chainrule.experiments.quantities import Quantity, parse_quantity, values_of
 from chainrule.experiments.recipe import load_recipe, parse_recipe
 from chainrule.experiments.runner import Results, RunnerEvent, run_jobs
+from chainrule.experiments.sweep_export import export
 from chainrule.experiments.sweep_result import CellResult, SweepResult
+from chainrule.experiments.sweep_summary import SweepSummary, summarise
 
 __all__ = [
     "Cell",
@@ -18,7 +20,9 @@ __all__ = [
     "RunnerEvent",
     "Setting",
     "SweepResult",
+    "SweepSummary",
     "expand",
+    "export",
     "find_cell",
     "load_recipe",
     "make_jobs",
@@ -27,5 +31,6 @@ __all__ = [
     "parse_recipe",
     "run_jobs",
     "seeds_of",
+    "summarise",
     "values_of",
 ]

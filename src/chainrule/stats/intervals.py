@@ -111,7 +111,7 @@ def share_interval(shares: Values, level: float = 0.95) -> Interval:
     n = len(x) + z * z
     mean = float(x.sum() + z * z / 2) / n
     variance = float(np.sum((x - mean) ** 2) + z * z / 2 * (mean**2 + (1 - mean) ** 2)) / n
-    reach = z * np.sqrt(variance / n)
+    reach = z * float(np.sqrt(variance / n))
     return Interval(max(mean - reach, 0.0), min(mean + reach, 1.0), level)
 
 
