@@ -7,7 +7,7 @@ probability at most alpha (Ville 1939), so a claim may be given up the moment it
 
 The bettor here splits its capital over a fixed grid of shares and lets each grow by itself: the mean of the capitals
 is what it holds (Robbins 1970; "hedged grid Kelly" in Waudby-Smith and Ramdas, "Estimating means of bounded random
-variables by betting", JRSS-B 2024, section 5.6). Whatever the size of the effect, some share on the grid is near the
+variables by betting", JRSS-B 2024). Whatever the size of the effect, some share on the grid is near the
 best one, and holding them all costs a factor of at most their number. For signs (+1 with probability 1/2 under the
 claim) the same capital is Robbins's mixture of binomial likelihood ratios.
 """
@@ -22,8 +22,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 SHARES: Array = np.geomspace(0.02, 0.98, 16)
-"""Shares of the capital that are staked. Neighbours differ by a factor of 1.3: the capital of the best share lying
-between two of them is lost by at most a tenth."""
+"""Shares of the capital that are staked. Neighbours differ by a factor of 1.3: where the best share lies between two
+of them, about a tenth of its capital is lost by the time of a verdict."""
 
 
 def log_capital(values: npt.ArrayLike, mean: float, held: Array | None = None) -> Array:
