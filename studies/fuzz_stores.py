@@ -179,6 +179,8 @@ def fuzz(folder: Path, pairs: Pairs, count: int, seed: int) -> tuple[list[str], 
         if time.monotonic() - began > SLOW:
             found.append("took too long")
         wrong += [f"damage {k} ({damage.__name__.strip('_')}): {one}" for one in found]
+        if (k + 1) % 250 == 0:
+            print(f"  {k + 1:,} damaged stores: {dict(told)}; {len(wrong)} wrong", flush=True)  # noqa: T201
         for file in folder.iterdir():
             if file.name != sound.name:
                 file.unlink()

@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +34,7 @@ SAVE = 1000
 """Runs in one transaction."""
 
 REPEATS = 3
-HIDDEN = ((2,), (4,), (8,), (4, 4), (8, 8))
+HIDDEN: tuple[tuple[int, ...], ...] = ((2,), (4,), (8,), (4, 4), (8, 8))
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky_relu(0.1)")
 
 
@@ -170,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

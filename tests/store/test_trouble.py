@@ -197,7 +197,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
 def _compete(where: str, order: int, out: str) -> None:
     """Claim and save every task, a few at a time, in an order of one's own."""
-    pairs = made_up(0, 240)
+    pairs = made_up(0, 120)
     mixed = [pairs[k] for k in np.random.default_rng(order).permutation(len(pairs))]
     mine: list[int] = []
     with Store.open(where) as store:
@@ -219,9 +219,9 @@ def test_processes_never_compute_the_same_run(where: str, tmp_path: Path) -> Non
         process.join(60)
         assert process.exitcode == 0
     taken = [int(word) for out in outs for word in Path(out).read_text().split()]
-    assert sorted(taken) == list(range(240))  # each by one of them, none left out, none twice
+    assert sorted(taken) == list(range(120))  # each by one of them, none left out, none twice
     with Store.open(where) as store:
-        assert store.count() == 240
+        assert store.count() == 120
         assert store.check().problems == []
 
 
