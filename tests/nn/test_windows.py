@@ -70,6 +70,8 @@ def test_patches_hold_the_inputs_of_the_index_formula(way: Way, channels: int, p
     for y, x, i, j, row, column in way.meetings():
         wanted[..., y, x, i, j, :] = A[..., row, column, :]
     np.testing.assert_array_equal(windows(way).patches(A, -77.0), wanted)
+    for entry, view in zip(np.ndindex(*way.kernel), windows(way).views(A, -77.0), strict=True):
+        np.testing.assert_array_equal(view, wanted[(..., *entry, slice(None))])
 
 
 @given(ways(), st.integers(1, 3), st.integers(0, 10**6))

@@ -9,7 +9,10 @@ for, which is `Windows.fold`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,16 +74,6 @@ class _Pool(Layer):
         """Return (*places, channels) for inputs of (*axes, channels)."""
         return (*self.windows.places(_axes_of(self, input_shape, self.axes)), input_shape[-1])
 
-    def _entries(self, A: Array, fill: float) -> Array:
-        """Return the windows (..., *places, entries, c)."""
-        P = self.windows.patches(A, fill)
-        return P.reshape(*P.shape[: -self.axes - 1], -1, P.shape[-1])
-
-    def _fold(self, dP: Array, A: Array) -> Array:
-        """Add (..., *places, entries, c) up into the shape of A."""
-        kernel = self.windows.kernel
-        return self.windows.fold(dP.reshape(*dP.shape[:-2], *kernel, dP.shape[-1]), A.shape[-1 - self.axes : -1])
-
 
 @dataclass(frozen=True)
 class _MaxPool(_Pool):
@@ -91,15 +84,21 @@ class _MaxPool(_Pool):
 
         NaN counts as the largest, so that a training that diverges is seen to.
         """
-        Z = np.max(self._entries(A_in, -math.inf), axis=-2)
+        Z = reduce(np.maximum, self.windows.views(A_in, -math.inf))
         return LayerRecord(A_in, Z, Z)
 
     def input_gradient(self, params: dict[str, Array], record: LayerRecord, delta: Array) -> Array:
         """Give delta to the first largest entry of its window."""
-        entries = self._entries(record.A_in, -math.inf)
-        largest = np.argmax(entries, axis=-2)[..., None, :]
-        chosen = np.arange(entries.shape[-2])[:, None] == largest
-        return self._fold(np.where(chosen, delta[..., None, :], np.zeros((), delta.dtype)), record.A_in)
+        return self.windows.fold_views(self._shares(record, delta), record.A_in.shape[-1 - self.axes : -1])
+
+    def _shares(self, record: LayerRecord, delta: Array) -> Iterator[Array]:
+        """Yield what each entry gets: delta where it is the first that is the largest, else 0."""
+        zero = np.zeros((), delta.dtype)
+        missing = np.ones(record.Z.shape, dtype=np.bool_)
+        for inputs in self.windows.views(record.A_in, -math.inf):
+            found = missing & ((inputs == record.Z) | np.isnan(inputs))
+            missing &= ~found
+            yield np.where(found, delta, zero)
 
 
 @dataclass(frozen=True)
@@ -108,20 +107,19 @@ class _AvgPool(_Pool):
         self, params: dict[str, Array], A_in: Array, dropout: DropoutStream | None = None, training: bool = False
     ) -> LayerRecord:
         """Z = A = the mean of each window's inputs; A_in (..., n, *axes, c), Z (..., n, *places, c)."""
-        Z = np.sum(self._entries(A_in, 0.0), axis=-2) / self._counts(A_in)
+        Z = reduce(np.add, self.windows.views(A_in)) / self._counts(A_in)
         return LayerRecord(A_in, Z, Z)
 
     def input_gradient(self, params: dict[str, Array], record: LayerRecord, delta: Array) -> Array:
         """Give every entry of a window its share of delta."""
-        share = (delta / self._counts(record.A_in))[..., None, :]
-        entries = math.prod(self.windows.kernel)
-        dP = np.broadcast_to(share, (*share.shape[:-2], entries, share.shape[-1]))
-        return self._fold(dP, record.A_in)
+        share = delta / self._counts(record.A_in)
+        shares = repeat(share, math.prod(self.windows.kernel))
+        return self.windows.fold_views(shares, record.A_in.shape[-1 - self.axes : -1])
 
     def _counts(self, A: Array) -> Array:
         """Return how many inputs each window holds, (*places, 1)."""
         ones = np.ones((*A.shape[-1 - self.axes : -1], 1), dtype=A.dtype)
-        counts: Array = np.sum(self._entries(ones, 0.0), axis=-2)
+        counts: Array = reduce(np.add, self.windows.views(ones))
         return counts
 
 

@@ -15,7 +15,7 @@ linear, and what the chain rule needs is its transpose: `Windows.fold` adds to e
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,11 +96,8 @@ class Windows:
         `fill` is what is padded: 0 for sums, minus infinity for maxima.
         """
         rank = len(self.kernel)
-        axes = A.shape[-1 - rank : -1]
-        self.places(axes)
-        pads = self.pads(axes)
-        if any(map(any, pads)):
-            A = np.pad(A, [(0, 0)] * (A.ndim - rank - 1) + list(pads) + [(0, 0)], constant_values=fill)
+        self.places(A.shape[-1 - rank : -1])
+        A = self.padded(A, fill)
         where = tuple(range(A.ndim - rank - 1, A.ndim - 1))
         view: Array = np.lib.stride_tricks.sliding_window_view(A, self.spans, axis=where)
         steps = tuple(slice(None, None, s) for s in self.stride)
@@ -108,24 +105,43 @@ class Windows:
         taken: Any = (..., *steps, slice(None), *inner)
         return np.moveaxis(view[taken], -1 - rank, -1)
 
+    def padded(self, A: Array, fill: float = 0.0) -> Array:
+        """Return (..., *axes, c) with what is padded around it."""
+        rank = len(self.kernel)
+        pads = self.pads(A.shape[-1 - rank : -1])
+        if not any(map(any, pads)):
+            return A
+        return np.pad(A, [(0, 0)] * (A.ndim - rank - 1) + list(pads) + [(0, 0)], constant_values=fill)
+
+    def views(self, A: Array, fill: float = 0.0) -> Iterator[Array]:
+        """Yield `patches` entry by entry, in the kernel's order: the inputs that it meets, (..., *places, c)."""
+        padded = self.padded(A, fill)
+        for _, inputs in self.entries(self.places(A.shape[-1 - len(self.kernel) : -1])):
+            met: Any = (..., *inputs, slice(None))
+            yield padded[met]
+
     def fold(self, dP: Array, axes: Numbers) -> Array:
-        """Return the transpose of `patches`: (..., *places, *kernel, c) added up into (..., *axes, c).
+        """Return the transpose of `patches`: (..., *places, *kernel, c) added up into (..., *axes, c)."""
+        entries: Any = ((..., *entry, slice(None)) for entry in np.ndindex(*self.kernel))
+        return self.fold_views((dP[copies] for copies in entries), axes)
+
+    def fold_views(self, parts: Iterable[Array], axes: Numbers) -> Array:
+        """Return the transpose of `views`: what comes for each entry, (..., *places, c), added up into (..., *axes, c).
 
         By (1) input x is met by entry i at the places y with y s = x - i d + p: for one entry these inputs lie s apart,
         so each entry is one strided sum.
         """
         rank, pads = len(self.kernel), self.pads(axes)
-        lead, channels = dP.shape[: -2 * rank - 1], dP.shape[-1]
-        padded = tuple(n + before + after for n, (before, after) in zip(axes, pads, strict=True))
-        total: Array = np.zeros((*lead, *padded, channels), dtype=dP.dtype)
-        every = slice(None)
-        for entry, inputs in self.entries(self.places(axes)):
-            met: Any = (..., *inputs, every)
-            copies: Any = (..., *(every,) * rank, *entry, every)
-            total[met] += dP[copies]
-        inside: Any = (
-            ..., *(slice(before, before + n) for n, (before, _) in zip(axes, pads, strict=True)), every
-        )  # fmt: skip
+        sizes = tuple(n + before + after for n, (before, after) in zip(axes, pads, strict=True))
+        total: Array | None = None
+        for (_, inputs), part in zip(self.entries(self.places(axes)), parts, strict=True):
+            if total is None:
+                total = np.zeros((*part.shape[: -rank - 1], *sizes, part.shape[-1]), dtype=part.dtype)
+            met: Any = (..., *inputs, slice(None))
+            total[met] += part
+        assert total is not None, "a kernel has at least one entry"
+        inner = (slice(before, before + n) for n, (before, _) in zip(axes, pads, strict=True))
+        inside: Any = (..., *inner, slice(None))
         result: Array = total[inside]
         return result
 
