@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import operator
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +47,7 @@ class Dataset:
     provenance : str
         One sentence: where the data come from or how they are drawn.
     image_shape : (int, int), optional
-        Rows and columns if each sample is an image.
+        Rows and columns if each sample is an image: its pixels row by row, the channels of each side by side.
     preprocess : FittedPreprocessing, optional
         For a table: the encoding that made X from `raw`. Fitted on the rows of X if no split was made, and on the
         training part only once `split` was called.
@@ -87,6 +88,11 @@ class Dataset:
         names = tuple(self.feature_names) or tuple(f"x{j + 1}" for j in range(X.shape[1]))
         if len(names) != X.shape[1]:
             raise ShapeError(f"data set '{self.name}': {len(names)} feature names for X of shape {X.shape}")
+        if self.image_shape is not None and not _holds_images(self.image_shape, X.shape[1]):
+            raise ShapeError(
+                f"data set '{self.name}': rows of {X.shape[1]} pixels are no images of shape "
+                f"{one_line(repr(self.image_shape))}: bring all images to one size, and one row each"
+            )
         classes = _classes(self.classes, y, self.task, self.name)
         weight = None if self.sample_weight is None else _weights(self.sample_weight, X, self.name)
         fields = {"X": X, "y": y, "feature_names": names, "classes": classes, "sample_weight": weight}
@@ -180,7 +186,7 @@ class Dataset:
         **more
             Further fields of `Dataset`.
         """
-        X, targets = np.asarray(X), np.asarray(y)
+        X, targets = _of_one_shape(X, name), np.asarray(y)
         X = X[:, None] if X.ndim == 1 else X
         targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
         chosen = infer_task(targets) if task is None else task
@@ -194,6 +200,29 @@ class Dataset:
             more.setdefault("classes", tuple(label_text(v) for v in labels))
             targets = np.unique(targets, return_inverse=True)[1]
         return cls(name, X, targets, chosen, **more)
+
+
+def _of_one_shape(X: Any, name: str) -> npt.NDArray[Any]:
+    """Return the samples as an array, or say that they differ in shape, as images of mixed sizes do."""
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        try:
+            shapes = sorted({np.shape(sample) for sample in X})
+        except ValueError:  # ragged within a sample
+            raise ShapeError(f"data set '{name}': X is no array: {one_line(error)}") from None
+        raise ShapeError(
+            f"data set '{name}': samples differ in shape, such as {shapes[0]} and {shapes[-1]}: bring them to one size"
+        ) from None
+
+
+def _holds_images(shape: tuple[int, ...], pixels: int) -> bool:
+    """Whether rows of so many pixels are images of rows x columns, with one or more channels."""
+    try:
+        rows, columns = (operator.index(size) for size in shape[:2])
+    except (TypeError, ValueError):
+        return False
+    return rows > 0 and columns > 0 and pixels % (rows * columns) == 0
 
 
 def _weights(weight: npt.ArrayLike, X: Array, name: str) -> Array:
