@@ -187,9 +187,12 @@ def test_what_is_missing_is_said_with_its_reason() -> None:
     )
     text = json.dumps(results(report), ensure_ascii=False)
     assert "So far: the sweep is not finished." in text
-    assert "Halving gave up 1 cell after 10 epochs." in text
+    assert "What is shown of 1 cell is from 10 epochs, after which halving gave them up" in text
+    told = figure(report, "map-optimizer-learning-rate")
+    assert told.notes[1][1] == "optimizer adam, learning rate 0.1: given up after 10 epochs"
+    assert np.isnan(told.rates[1, 1])
     assert "The disk is slow." in text
-    assert "no runs (no such file)" in text
+    assert told.notes[0][2] == "optimizer sgd, learning rate 1: no such file"
     late = replace(result, out_of_time=True)
     assert lost_lines(summarise(late))[0].startswith("The time given was used up")
 

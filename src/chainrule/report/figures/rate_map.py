@@ -26,7 +26,7 @@ def draw_rate_map(record: RateMapFigure) -> Picture:
     if record.marked.any() and record.marked_label:
         note += f"; framed: {record.marked_label}"
     if np.isnan(record.rates).any():
-        note += "; struck: no runs"
+        note += "; struck: no runs, or given up"
     lines = wrap(note, WIDTH - 0.2, SMALL, most=2)
     for k, line in enumerate(lines):
         below = picture.body - 0.04 - 0.18 * (len(lines) - 1 - k)

@@ -10,6 +10,7 @@ from chainrule.experiments.sweep_metrics import Middle
 from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
 from chainrule.experiments.words import axis_word
 from chainrule.report.records import EstimateRow, EstimatesFigure
+from chainrule.report.sweeps.levels import rising
 from chainrule.report.sweeps.sentences import winner_of
 from chainrule.report.sweeps.words import count, level_text, middle_text, place_values
 from chainrule.stats import RateInterval
@@ -25,7 +26,9 @@ def best_figure(summary: SweepSummary) -> EstimatesFigure | None:
         return None
     drawn = cells[:MOST_ROWS]
     if len(summary.axes) == 1 and len(cells) <= MOST_ROWS:
-        drawn = sorted(cells, key=lambda cell: cell.number)  # one axis is read along it
+        cells.sort(key=lambda cell: cell.number)
+        (axis,) = summary.axes
+        drawn = [cells[k] for k in rising([cell.place.get(axis) for cell in cells])]  # one axis is read along it
     members = set(summary.choice.members) if summary.choice.decided else set()
     rows = tuple(_row(cell, summary, cell.number in members) for cell in drawn)
     names = ", ".join(axis_word(axis) for axis in summary.axes)

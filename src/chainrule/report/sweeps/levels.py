@@ -51,18 +51,25 @@ def levels_of(summary: SweepSummary, axis: str, most: int = MOST_LEVELS) -> Leve
     distinct = list(dict.fromkeys(values))
     if len(distinct) > most and (numbers := numbers_of(values)) is not None:
         return _ranges(axis, numbers)
-    if (order := numbers_of(distinct)) is not None and not np.isnan(order).any():
-        distinct = [distinct[k] for k in np.argsort(order, kind="stable")]
+    distinct = [distinct[k] for k in rising(distinct)]
     place = {value: k for k, value in enumerate(distinct[:most])}
     codes = np.array([place.get(value, -1) for value in values], dtype=np.int64)
     return Levels(axis, axis_word(axis), tuple(level_word(value) for value in place), codes)
+
+
+def rising(values: list[Any]) -> list[int]:
+    """Return the places of values in rising order if all are numbers, else as they are: samplers try in any order."""
+    numbers = numbers_of(values)
+    if numbers is None or np.isnan(numbers).any():
+        return list(range(len(values)))
+    return [int(k) for k in np.argsort(numbers, kind="stable")]
 
 
 def groups_of(summary: SweepSummary, axis: str) -> list[tuple[str, GroupSummary]]:
     """Return the groups by an axis with their names: a group a value, or a range where values are many."""
     groups = summary.group_by(axis)
     if len(groups) <= MOST_LEVELS:
-        return [(level_word(group.value), group) for group in groups]
+        return [(level_word(groups[k].value), groups[k]) for k in rising([group.value for group in groups])]
     levels = levels_of(summary, axis)
     found = []
     for place, label in enumerate(levels.labels):

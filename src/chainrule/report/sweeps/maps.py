@@ -13,6 +13,7 @@ from chainrule.experiments.words import axis_word
 from chainrule.report.records import HeatmapFigure, RateMapFigure
 from chainrule.report.sweeps.choice import told_apart
 from chainrule.report.sweeps.levels import Levels, levels_of
+from chainrule.report.sweeps.tables import status_of
 from chainrule.report.sweeps.words import count, level_text, listed, middle_text, place_words
 
 MOST_MAPS = 6
@@ -65,6 +66,7 @@ def _map(summary: SweepSummary, first: str, second: str, at_best: bool = False) 
         for column in range(len(across.labels)):
             there = np.flatnonzero((down.codes == row) & (across.codes == column) & chosen)
             alive = [int(k) for k in there if with_runs[k]]
+            alive = [] if len(there) == 1 and summary.cells[there[0]].pruned_after is not None else alive
             line.append(_Place(tuple(int(k) for k in there), summarise_group(summary, None, alive) if alive else None))
         places.append(line)
     filled = np.mean([[place.told is not None for place in line] for line in places])
@@ -135,16 +137,16 @@ def _note(summary: SweepSummary, across: Levels, down: Levels, row: int, column:
     """Say what happened at a place, for whoever points at it."""
     where = f"{down.name} {down.labels[row]}, {across.name} {across.labels[column]}"
     if place.told is None:
-        why = {summary.cells[k].missing for k in place.cells} - {""}
-        return f"{where}: " + (f"no runs ({'; '.join(sorted(why))})" if why else "no runs")
+        why = "; ".join(dict.fromkeys(status_of(summary.cells[k]) for k in place.cells))
+        return f"{where}: {why or 'no runs'}"
     one = place.told
     share = f"{100 * one.rate:.3g} %, {level_text(summary.level)} interval {100 * one.success.low:.3g} to "
     share += f"{100 * one.success.high:.3g} %"
     if len(place.cells) == 1:
         cell = summary.cells[place.cells[0]]
         wins = cell.success.successes if cell.success else 0
-        given = f", given up after {cell.pruned_after:,} epochs" if cell.pruned_after is not None else ""
-        return f"{place_words(cell.place, summary.axes)}: {wins} of {cell.n} succeeded ({share}){given}"
+
+        return f"{place_words(cell.place, summary.axes)}: {wins} of {cell.n} succeeded ({share})"
     return f"{where}: {count(one.cells, 'cell')}, {count(one.n, 'run')} succeeded at a rate of {share}"
 
 
@@ -171,7 +173,7 @@ def _medians(
         y_label=down.name,
         log=log,
         caption=f"{caption.replace(f'{level_text(summary.level)} intervals', 'Intervals')} "
-        "Struck: no runs, or most of them diverged. The table has the intervals.",
+        "Struck: no runs, given up, or most of them diverged. The table has the intervals.",
         notes=tuple(
             tuple(_median_note(down, across, row, column, place) for column, place in enumerate(line))
             for row, line in enumerate(places)

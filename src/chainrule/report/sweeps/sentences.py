@@ -179,8 +179,8 @@ def remarks(summary: SweepSummary) -> list[str]:
         after = sorted({cell.pruned_after for cell in summary.pruned if cell.pruned_after is not None})
         epochs = f"{after[0]:,} epochs" if len(after) == 1 else f"{after[0]:,} to {after[-1]:,} epochs"
         told.append(
-            f"Halving gave up {count(len(summary.pruned), 'cell')} after {epochs}. What is shown of them is from so "
-            "few epochs, and they are not compared with the others."
+            f"What is shown of {count(len(summary.pruned), 'cell')} is from {epochs}, after which halving gave "
+            "them up; they are not compared with the others."
         )
     adaptive = sum(one.adaptive for one in summary.result)
     if adaptive:
@@ -193,4 +193,5 @@ def remarks(summary: SweepSummary) -> list[str]:
         told.append(f"{count(len(short), 'cell')} had too few of the others' seeds to be compared with them.")
     halving = summary.result.halving
     told += [] if halving is None else [_capital(halving.sentence)]
-    return [*told, *(_capital(note.rstrip(".")) + "." for note in summary.result.notes)]
+    told += [_capital(note.rstrip(".")) + "." for note in summary.result.notes]
+    return list(dict.fromkeys(told))

@@ -79,7 +79,7 @@ def cell_table(summary: SweepSummary, most: int | None = None) -> PlainTable:
     ranked = summary.ranked()
     cells = ranked if most is None else ranked[:most]
     metrics, rule = shown_metrics(summary), has_rule(summary)
-    diverged, status = summary.diverged > 0, any(_status(cell) for cell in summary.cells)
+    diverged, status = summary.diverged > 0, any(status_of(cell) for cell in summary.cells)
     columns = [axis_word(axis) for axis in summary.axes] or ["cell"]
     named = len(columns)
     columns += ["runs", *(["succeeded"] if rule else []), *(f"final {metric_word(key)}" for key in metrics)]
@@ -114,11 +114,11 @@ def _cell_row(
     if diverged:
         row.append(f"{cell.diverged:,}")
     if status:
-        row.append(_status(cell))
+        row.append(status_of(cell))
     return tuple(row)
 
 
-def _status(cell: CellSummary) -> str:
+def status_of(cell: CellSummary) -> str:
     """Say why a cell is not like the others."""
     if cell.pruned_after is not None:
         return f"given up after {count(cell.pruned_after, 'epoch')}"
