@@ -13,7 +13,9 @@ import pytest
 
 from chainrule.errors import ConfigError
 from chainrule.experiments.store import Rule, Store, parse_rule
+from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.tasks import make_tasks
+from chainrule.nn import Network, mlp, parse_layers
 from chainrule.nn._describe import describe_layer
 from tests.store.conftest import Open, Pairs, setting_of, train
 
@@ -190,3 +192,27 @@ def test_runs_of_one_setting_on_other_data_are_told_apart(opened: Open, grid: Pa
     assert [group.n for group in store.aggregate("data.fingerprint")] == [2, 2]
     assert [group.n for group in store.aggregate("data.fingerprint", where={"data.fingerprint": "elsewhere"})] == [2]
     assert store.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (mlp([]), {"network.hidden": [], "network.layers": "dense", "network.activation": None}),
+        (
+            mlp([4, 3], "tanh", dropout=0.1, normalize=True, l2=0.5),
+            {"network.hidden": [4, 3], "network.activation": "tanh", "network.normalize": True, "network.dropout": 0.1},
+        ),
+        (
+            parse_layers("conv 8 5 tanh, pool 2, dense 6 tanh, dropout 0.2"),
+            {
+                "network.layers": "conv2d 8 5x5 tanh, max_pool2d 2x2, flatten, dense 6 tanh, dropout 0.2, dense",
+                "network.activation": "tanh",
+                "network.hidden": "absent",
+                "network.normalize": False,
+            },
+        ),
+    ],
+)
+def test_axes_are_read_off_a_network(network: Network, expected: dict[str, Any]) -> None:
+    found = axes_of("network", json.dumps(network.describe(), sort_keys=True))
+    assert {name: json.loads(found.get(name, '"absent"')) for name in expected} == expected

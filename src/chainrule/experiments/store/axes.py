@@ -1,7 +1,9 @@
 """The axes of settings: what can be grouped and filtered by, with dotted names as in recipes.
 
 ``training.*`` are the fields of `TrainingConfig`, ``network.*`` the arguments of `chainrule.nn.mlp` as far as a
-network's layers tell them, ``data.source`` the data. Values are canonical JSON.
+network's layers tell them, ``network.layers`` all layers in words, ``data.source`` the data. Values are canonical JSON.
+
+What is returned here is stored: after a change here, old stores need a migration that writes it anew.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ from typing import Any
 
 SHARED = ("bias", "weight_init", "bias_init", "l1", "l2")
 """Fields of dense layers that `mlp` sets for the whole network."""
+
+
+NORMAL = ("standardize", "batch_norm")
+PERCEPTRON = ("dense", "dropout", *NORMAL)
 
 
 def axes_of(kind: str, text: str) -> dict[str, str]:
@@ -34,21 +40,37 @@ def axes_of(kind: str, text: str) -> dict[str, str]:
 
 
 def _network_axes(described: dict[str, Any]) -> dict[str, Any]:
-    """Read off the layers what `mlp` was given."""
+    """Read off the layers what `mlp` was given; of other networks only what fits."""
     layers: list[dict[str, Any]] = described["layers"]
     dense = [layer for layer in layers if layer.get("layer") == "dense"]
-    found: dict[str, Any] = {"network.layers": len(layers)}
-    if not dense:
-        return found
-    normal = [layer for layer in layers if layer.get("layer") == "standardize"]
+    normal = [layer for layer in layers if layer.get("layer") in NORMAL]
     dropped = [layer.get("rate") for layer in layers if layer.get("layer") == "dropout"]
-    found["network.hidden"] = [layer.get("units") for layer in dense[:-1]]
-    found["network.activation"] = _common([layer.get("activation") for layer in normal or dense[:-1]])
-    found["network.output"] = dense[-1].get("activation")
-    found["network.units"] = dense[-1].get("units")
-    found["network.normalize"] = bool(normal)
-    found["network.dropout"] = _common(dropped) if dropped else 0.0
-    return found | {f"network.{name}": _common([layer.get(name) for layer in dense]) for name in SHARED}
+    acting = [layer.get("activation") for layer in layers[:-1] if "activation" in layer]
+    if normal:  # the activation comes after it
+        acting = [layer.get("activation") for layer in normal]
+    found: dict[str, Any] = {
+        "network.layers": ", ".join(map(_words, layers)),
+        "network.activation": _common(acting),
+        "network.normalize": bool(normal),
+        "network.dropout": _common(dropped) if dropped else 0.0,
+    }
+    if all(layer.get("layer") in PERCEPTRON for layer in layers):
+        found["network.hidden"] = [layer.get("units") for layer in dense[:-1]]
+    if layers and layers[-1] in dense:
+        found |= {"network.output": layers[-1].get("activation"), "network.units": layers[-1].get("units")}
+    for name in SHARED:
+        values = [layer[name] for layer in layers if name in layer]
+        found[f"network.{name}"] = _common(values)
+    return found
+
+
+def _words(layer: dict[str, Any]) -> str:
+    """Return a layer in a few words: ``conv2d 8 5x5 relu``; an output layer that is still open is its name alone."""
+    values = [layer.get(name) for name in ("units", "filters", "kernel", "size", "rate", "activation")]
+    told = [
+        "x".join(map(str, value)) if isinstance(value, list) else str(value) for value in values if value is not None
+    ]
+    return " ".join([str(layer.get("layer")), *told])
 
 
 def _common(values: Sequence[Any]) -> Any:
