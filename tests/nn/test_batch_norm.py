@@ -253,6 +253,16 @@ def test_a_far_mean_does_not_cost_the_variance() -> None:
     np.testing.assert_allclose(Z[:, 0], np.array([-1.5, -0.5, 0.5, 1.5]) / np.sqrt(1.25), rtol=1e-5)
 
 
+def test_many_float32_numbers_are_added_up_without_loss() -> None:
+    A = np.maximum(np.random.default_rng(0).normal(1, 1, (64, 24, 24, 3)), 0).astype(np.float32)
+    layer = BatchNorm(momentum=1.0, axes=2)
+    weights = {key: value.astype(np.float32) for key, value in params(np.ones(3), np.zeros(3)).items()}
+    seen = layer.running(weights, layer.forward(weights, A, training=True))
+    exact = A.astype(np.float64).reshape(-1, 3)
+    np.testing.assert_allclose(seen["mean"], exact.mean(axis=0), rtol=2e-7)
+    np.testing.assert_allclose(seen["variance"], exact.var(axis=0, ddof=1), rtol=4e-7)
+
+
 # -- description, trace, wrong values --------------------------------------------------------------------
 
 

@@ -378,6 +378,37 @@ def test_images_and_rows_of_pixels_are_the_same_samples() -> None:
     assert network.input_gradient(params, forward, np.ones((5, 3))).shape == (5, 8, 9, 2)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pixels", [np.uint8, np.int64, np.bool_])
+def test_whole_numbers_take_the_float_type_of_the_weights(dtype: type[np.floating], pixels: type[np.generic]) -> None:
+    network = Network((MaxPool2D(2, padding=1), Conv2D(2, 2), Flatten(), Dense(2)), (6, 6, 1))
+    params = network.unpack(network.pack(network.init(stream(0, "init"))).astype(dtype))
+    X = (np.random.default_rng(0).random((3, 6, 6, 1)) > 0.5).astype(pixels)
+    outputs = network.predict(params, X)
+    assert outputs.dtype == dtype
+    np.testing.assert_array_equal(outputs, network.predict(params, X.astype(dtype)))
+
+
+@pytest.mark.parametrize("members", [None, 2])
+def test_a_trace_of_members_has_the_values_of_the_step(members: int | None) -> None:
+    network = lenet()
+    theta = network.pack(network.init(stream(0, "init")))
+    params = network.unpack(theta if members is None else np.stack([theta, 2 * theta]))
+    X, Y = np.random.default_rng(0).normal(size=(2, 8, 9, 2)), np.eye(3)[:2]
+    value, grads, _ = network.loss_and_gradients(params, X, Y, "softmax_cross_entropy")
+    trace = network.trace(params, X, Y, "softmax_cross_entropy")
+    np.testing.assert_array_equal(trace["loss"], value)
+    for number, i in ((1, 0), (2, 2), (3, 4)):
+        for key in ("W", "b"):
+            np.testing.assert_array_equal(trace[f"d{key}{number}"], grads[i][key])
+
+
+def test_orthogonal_kernels_have_orthogonal_filters() -> None:
+    W = Conv2D(8, 3, weight_init="orthogonal").init(stream(0, "init"), (8, 8, 2))["W"].reshape(-1, 8)
+    gram = W.T @ W
+    np.testing.assert_allclose(gram, gram[0, 0] * np.eye(8), atol=1e-13)
+
+
 def test_a_sequence_of_one_place_is_not_taken_for_a_population() -> None:
     network = Network((Conv1D(2, 1), Flatten(), Dense(2)), (1, 3))
     params = network.init(stream(0, "init"))

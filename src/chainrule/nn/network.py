@@ -152,7 +152,7 @@ class Network:
             )
         raise ShapeError(
             f"the network's first layer takes images (height, width, channels), the data have features {shape}: use "
-            "image data, or begin with conv1d or dense layers"
+            "image data (with an image_shape), or begin with conv1d or dense layers"
         )
 
     @cached_property
@@ -331,6 +331,8 @@ class Network:
     def _checked_input(self, params: Params, X: npt.ArrayLike, dropout: DropoutStream | None) -> Array:
         """Return X as an array, after checking it and the dropout generators against network and weights."""
         A: Array = np.asarray(X)
+        if A.dtype.kind in "biu":  # whole numbers take the weights' float type
+            A = A.astype(next((array.dtype for layer in params for array in layer.values()), np.float64))
         shape = self.shapes[0]
         axes = len(shape) + 1
         fits, flat = A.shape[-len(shape) :] == shape, math.prod(shape)
