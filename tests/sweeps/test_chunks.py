@@ -62,7 +62,7 @@ def test_sources_take_turns() -> None:
         next(k for k, chunk in enumerate(taken) if chunk[0].setting.source == source)
         for source in ("xor", "linear(n=30)")
     ]
-    assert max(first) == 1
+    assert max(first) <= 2
 
 
 def test_members_that_differ_in_rate_and_width_are_of_one_kind() -> None:

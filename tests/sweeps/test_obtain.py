@@ -254,8 +254,8 @@ def test_an_unknown_engine_fails_every_setting_or_at_once(memory: Memory) -> Non
 def test_members_of_many_settings_share_a_chunk(memory: Memory) -> None:
     many = [setting(learning_rate=0.01 * (k + 1)) for k in range(12)]
     obtain([(one, range(5)) for one in many], store=memory)
-    assert len(memory.chunks) == 1
-    assert len(memory.chunks[0]) == 60 <= chunks.FIRST_RUNS
+    assert [len(chunk) for chunk in memory.chunks] == [chunks.FIRST_RUNS, 60 - chunks.FIRST_RUNS]
+    assert len({task.setting for task in memory.chunks[1]}) == 11
 
 
 def test_runs_without_arrays_are_saved_with_them(memory: Memory) -> None:

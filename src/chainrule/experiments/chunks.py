@@ -16,6 +16,7 @@ from functools import lru_cache
 from chainrule.experiments.grid import Setting
 from chainrule.experiments.jobs import Job, job_cost
 from chainrule.experiments.tasks import Task
+from chainrule.nn import Dense, Dropout, Standardize
 
 TARGET_SECONDS = 2.5
 """What a chunk should take."""
@@ -23,8 +24,8 @@ FIRST_SECONDS = 0.4
 """What the first chunk of a kind should take; its estimate may be wrong by a factor of ten either way."""
 LEAST_SECONDS = 0.05
 """No chunk is made smaller than this for a deadline's sake: it would not be worth its claim."""
-FIRST_RUNS = 64
-"""Runs of a kind that the first chunk with it has at most."""
+FIRST_RUNS = 8
+"""Runs of a kind that the first chunk with it has at most; one, if its work cannot be estimated from its widths."""
 MOST_GROWTH = 8
 """A chunk holds at most so many times as many runs of a kind as have been measured."""
 MOST_RUNS = 4096
@@ -39,11 +40,20 @@ SPEED = 0.1
 
 @dataclass(frozen=True)
 class Kind:
-    """What can share lanes, or nearly so: data, everything but learning rate and widths."""
+    """What can share lanes, or nearly so: data, everything but learning rate and widths.
+
+    Attributes
+    ----------
+    source, training, layers : str
+        The setting without what may differ.
+    estimated : bool
+        Whether `work_of` knows all layers with weights: those that are dense.
+    """
 
     source: str
     training: str
     layers: str
+    estimated: bool = True
 
 
 @lru_cache(maxsize=16_384)
@@ -51,7 +61,8 @@ def kind_of(setting: Setting) -> Kind:
     """Return the kind of a setting."""
     training = json.loads(setting.training) | {"learning_rate": None, "schedule": None}
     layers = json.dumps(_without_units(json.loads(setting.network)), sort_keys=True)
-    return Kind(setting.source, json.dumps(training, sort_keys=True), layers)
+    estimated = all(isinstance(layer, Dense | Dropout | Standardize) for layer in setting.net.layers)
+    return Kind(setting.source, json.dumps(training, sort_keys=True), layers, estimated)
 
 
 def _without_units(description: object) -> object:
@@ -95,7 +106,9 @@ class Pace:
 
     def most(self, kind: Kind) -> int:
         """Return how many runs of a kind the next chunk may hold."""
-        return MOST_GROWTH * self._most[kind] if kind in self._most else FIRST_RUNS
+        if kind in self._most:
+            return MOST_GROWTH * self._most[kind]
+        return FIRST_RUNS if kind.estimated else 1
 
     def measured(self, tasks: Sequence[Task], seconds: float) -> None:
         """Learn from a chunk that took so many seconds."""

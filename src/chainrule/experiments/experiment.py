@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from chainrule.errors import ConfigError, show
+from chainrule.errors import ChainruleError, ConfigError, show
 from chainrule.experiments.adaptive import Adaptive, add_seeds, check_adaptive
 from chainrule.experiments.chunks import bytes_of
-from chainrule.experiments.grid import Cell, expand, seeds_of
+from chainrule.experiments.grid import Cell, Setting, expand, seeds_of
 from chainrule.experiments.halving import Halving, halve
 from chainrule.experiments.obtain import RunKeeper
 from chainrule.experiments.recipe import load_recipe
 from chainrule.experiments.samplers import SAMPLERS, Sampling, sample_cells
 from chainrule.experiments.sweep_result import SweepResult, on_shared_seeds
 from chainrule.experiments.sweeper import Sweeper, SweepEvent, SweepMeans
+from chainrule.experiments.tasks import source_of
+from chainrule.nn import Network
 from chainrule.resources import Resources, memory_text, resources_from
 from chainrule.spec import require
 
@@ -177,7 +181,7 @@ class _Sweep:
 
     def _check_memory(self, cells: Sequence[Cell]) -> None:
         """Leave weights and histories to the store if they would not fit."""
-        size = sum(bytes_of(cell.setting) for cell in cells) * len(self.seeds)
+        size = sum(_held_bytes(cell.setting, self.sweeper.means.data_dir) for cell in cells) * len(self.seeds)
         self.sweeper.arrays = size <= self.memory if self.arrays is None else self.arrays
         if self.arrays is None and not self.sweeper.arrays:
             self.notes.append(
@@ -222,6 +226,22 @@ class _Sweep:
             out_of_time=sweeper.out_of_time,
             notes=tuple(self.notes),
         )
+
+
+def _held_bytes(setting: Setting, data_dir: str | None) -> int:
+    """Return roughly what a run's history and weights take."""
+    return bytes_of(setting) + 8 * _weights(setting.source, setting.network, data_dir)
+
+
+@lru_cache(maxsize=4096)
+def _weights(source: str, network: str, data_dir: str | None) -> int:
+    """Return how many weights a network has; 0 if its data cannot be read or do not fit: it will not be trained."""
+    try:
+        data = source_of(source, data_dir).draw(0)
+        unbound = Network.from_description(json.loads(network))
+        return unbound.bind(data.n_features, data.n_outputs, data.output_activation).n_parameters
+    except ChainruleError:
+        return 0
 
 
 def _check(
