@@ -69,7 +69,7 @@ def _map(summary: SweepSummary, first: str, second: str, at_best: bool = False) 
             alive = [] if len(there) == 1 and summary.cells[there[0]].pruned_after is not None else alive
             line.append(_Place(tuple(int(k) for k in there), summarise_group(summary, None, alive) if alive else None))
         places.append(line)
-    filled = np.mean([[place.told is not None for place in line] for line in places])
+    filled = np.mean([[with_runs[list(place.cells)].any() for place in line] for line in places])
     if filled < FULL:
         return None
     pooled = any(len(place.cells) > 1 for line in places for place in line)

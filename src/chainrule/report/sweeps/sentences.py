@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from chainrule.stats.importance import Importance
 
 
+MOST_NAMED = 6
+"""Members of the best set that a sentence names; the pictures and tables mark them all."""
+
+
 def asked(summary: SweepSummary) -> str:
     """Say what was run: ``3 optimizers × 5 learning rates: 15 cells, 20 seeds each, 300 runs.``"""
     axes = " × ".join(f"{axis_word(axis)} ({len(values)})" for axis, values in summary.axes.items())
@@ -90,7 +94,7 @@ def best_set_verdict(summary: SweepSummary) -> VerdictRecord:
     members = [place_words(summary.cells[k].place, summary.axes) for k in choice.members if k != choice.winner]
     score = summary.winner.choosing if summary.winner else None
     interval = None if score is None or _unbounded(score) else (score.low, score.high, score.level)
-    more = f" They are: {listed(members)}." if members and choice.decided and len(members) <= 12 else ""
+    more = f" They are: {listed(members)}." if members and choice.decided and len(members) <= MOST_NAMED else ""
     return VerdictRecord(
         sentence=best_sentence(summary) + more,
         n_seeds=len(choice.seeds),
@@ -165,7 +169,7 @@ def lost_lines(summary: SweepSummary) -> list[str]:
 
 
 def remarks(summary: SweepSummary) -> list[str]:
-    """Return what a reader must know besides: diverged runs, cells given up, seeds added by need, notes."""
+    """Return what a reader must know besides: diverged runs, cells given up, notes of the sweep."""
     cells, told = summary.cells, []
     if summary.criterion.why:
         told.append(summary.criterion.why)
@@ -181,12 +185,6 @@ def remarks(summary: SweepSummary) -> list[str]:
         told.append(
             f"What is shown of {count(len(summary.pruned), 'cell')} is from {epochs}, after which halving gave "
             "them up; they are not compared with the others."
-        )
-    adaptive = sum(one.adaptive for one in summary.result)
-    if adaptive:
-        told.append(
-            f"Seeds were added to {count(adaptive, 'cell')} where the outcome was uncertain. Their intervals hold "
-            "however often one looks, and are wider for it."
         )
     short = [k for k in summary.choice.left_out if cells[k].pruned_after is None]
     if short:
