@@ -131,6 +131,10 @@ def test_rows_for_which_a_value_was_chosen_say_so() -> None:
 
 def test_guesses_of_ours_are_other_readings_and_explain_nothing() -> None:
     by_id = {recipe.id: recipe for recipe in replication_recipes()}
+    convolution = by_id.pop("D8").variants  # what the one relu filter is compared with
+    assert [v.set["network.layers"].partition(" dense")[0] for v in convolution.values() if v.reading] == [
+        "conv1d 4 2 relu,", "conv1d 1 2 sigmoid,", "dense 4,"
+    ]  # fmt: skip
     readings = {name: dict(v.set) for name, r in by_id.items() for v in r.variants.values() if v.reading}
     summed, plain = {"training.loss": "half_mse(reduction=sum)"}, {"training.optimizer": "sgd"}
     assert readings == {**dict.fromkeys(["A1", "A2", "A3", "A4"], plain),

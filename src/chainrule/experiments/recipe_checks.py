@@ -74,11 +74,12 @@ def _try_parts(recipe: Recipe) -> None:
     base = base_settings(recipe)
     source = base["data.source"]
     _try_build({"data.source": source}, "data.source", source)
-    plain: dict[str, Any] = {"data.source": source}
+    plain: dict[str, Any] = {"data.source": source, "network.hidden": [1]}
     for path, key, value in _every_setting(recipe):
         if part_of(key) == ("", ""):  # what is in a part's brackets depends on the part: the cell will show
             hint = f'; to try several values, write them below [axes]: "{key}" = {written(value)}'
-            _try_build(plain | {key: value}, path, value, hint if path == key and isinstance(value, list) else "")
+            alone = {"data.source": source} if key == "network.layers" else plain
+            _try_build(alone | {key: value}, path, value, hint if path == key and isinstance(value, list) else "")
 
 
 def _every_setting(recipe: Recipe) -> Iterator[tuple[str, str, Any]]:
