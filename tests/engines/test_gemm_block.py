@@ -20,7 +20,8 @@ from chainrule.engines._cohort_data import gather
 from chainrule.engines.compiled.block import Course, Part, Stretch, make_tracking
 from chainrule.engines.compiled.codes import DIVERGED, STOPPED, TRAINING
 from chainrule.engines.compiled.plan import make_plan
-from chainrule.engines.gemm.block import CHUNK, GemmBlock
+from chainrule.engines.gemm.block import GemmBlock
+from chainrule.engines.gemm.records import CHUNK
 from chainrule.engines.reference import ReferenceEngine
 from chainrule.nn import Network
 from chainrule.random import stream
@@ -43,7 +44,7 @@ def cohort_of(network: Network, source: FixedSource, **settings: Any) -> Cohort:
     return cohort
 
 
-def make_block(cohort: Cohort, threads: int = 1, sparse: bool | None = None) -> GemmBlock:
+def make_block(cohort: Cohort, threads: int = 1, sparse: bool | None = None, narrow: bool | None = None) -> GemmBlock:
     """Return a block as the session makes it."""
     config, plan = cohort.config, make_plan(cohort)
     parts = [gather(cohort, name) for name in ("train", "validation")]
@@ -54,7 +55,7 @@ def make_block(cohort: Cohort, threads: int = 1, sparse: bool | None = None) -> 
     rate = float(cohort.learning_rates[0])
     tracking = make_tracking([plan], [rate], course, config.epochs + 1, train.n)
     theta = cohort.network.pack(cohort.network.init(stream(3, "init"))).astype(config.dtype)
-    return GemmBlock(plan, 0, theta, rate, course, train, validation, tracking, threads, sparse)
+    return GemmBlock(plan, 0, theta, rate, course, train, validation, tracking, threads, sparse, narrow)
 
 
 def train(block: GemmBlock, cuts: Sequence[int] = ()) -> GemmBlock:

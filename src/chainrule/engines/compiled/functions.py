@@ -152,10 +152,16 @@ def _remainder(x: Vector, n: Vector) -> Vector:
 
 
 @inlined
+def _held(x: Vector, low: Vector) -> Vector:
+    """Return the larger one, and NaN for NaN: `maximum` in one instruction, as `low` is a number."""
+    return select(greater(low, x), low, x)
+
+
+@inlined
 def exp_down(x: Vector) -> Vector:
     """Return e^x for x <= 0; 0 where that is smaller than the smallest normal float."""
     low = _lowest(x)
-    held = maximum(x, low)
+    held = _held(x, low)
     n = round_even(held * splat(x, LOG2_E))
     power = fold_exponent(n)
     value = fma(power, _expm1_near(_remainder(held, n)), power)
@@ -165,7 +171,7 @@ def exp_down(x: Vector) -> Vector:
 @inlined
 def expm1_down(x: Vector) -> Vector:
     """Return e^x - 1 for x <= 0, exact near 0 too."""
-    held = maximum(x, _lowest(x))
+    held = _held(x, _lowest(x))
     n = round_even(held * splat(x, LOG2_E))
     power = fold_exponent(n)
     return fma(power, _expm1_near(_remainder(held, n)), power - splat(x, 1.0))

@@ -17,9 +17,18 @@ from chainrule.engines.compiled.tracking import Tracking
 from chainrule.engines.gemm.fields import make_table
 from chainrule.engines.gemm.gradient_kernel import LENGTHS
 from chainrule.engines.gemm.kernel import train_member
-from chainrule.engines.gemm.layout import make_layers, places_of, useful_threads
-from chainrule.engines.gemm.outputs_kernel import FOUR
-from chainrule.engines.gemm.records import ALONE, N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
+from chainrule.engines.gemm.layout import make_layers, places_of, room_for, useful_threads
+from chainrule.engines.gemm.narrow_layout import (
+    can_be_narrow,
+    make_narrow_layers,
+    narrow_data,
+    narrow_pays,
+    narrow_places_of,
+    narrow_room,
+    put_ones,
+)
+from chainrule.engines.gemm.narrow_steps import with_steps
+from chainrule.engines.gemm.records import ALONE, CHUNK, FOUR, N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
 from chainrule.engines.gemm.samples import make_data, no_data
 from chainrule.engines.gemm.threads import GATE_SIZE
 from chainrule.engines.lanes.block import aligned
@@ -27,8 +36,6 @@ from chainrule.nn import Array
 
 LANES = {4: 16, 8: 8}
 """Floats of a vector by their bytes: one register of 512 bits."""
-CHUNK = 64
-"""Samples that pass through the layers at a time, at most."""
 FIRST_PATIENCE, LONGEST_PATIENCE = 0.25, 8.0
 """Seconds that one thread trains alone after several were held up by other work on the machine."""
 
@@ -50,6 +57,9 @@ class GemmBlock(Block):
         How many threads may train it; narrow networks take one. The result has the same bits.
     sparse : bool, optional
         Whether inputs are read from lists of those that are not zero; None lets their zeros decide.
+    narrow : bool, optional
+        Whether samples are the lanes, where that is possible; None lets the shapes decide. The result has the same
+        bits.
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class GemmBlock(Block):
         tracking: Tracking,
         threads: int = 1,
         sparse: bool | None = None,
+        narrow: bool | None = None,
     ) -> None:
         self.plans, self.places, self.course, self.tracking = [plan], [place], course, tracking
         self.epoch = 0
@@ -77,9 +88,16 @@ class GemmBlock(Block):
         chunk = min(CHUNK, max(train.n, self.validation.n))
         self.setting = _make_setting(plan, course, self.threads, chunk)
         self.rows = -(-chunk // FOUR) * FOUR
-        self.layers = make_layers(plan, len(self.width), self.threads, self.rows)
-        self.index = places_of(plan, self.layers)
+        if self._is_narrow(plan, narrow):
+            self._lay_out_narrow(plan)
+        else:
+            self.layers = make_layers(plan, len(self.width), self.threads, self.rows)
+            self.index = places_of(plan, self.layers)
         self.buffers = self._make_buffers(plan)
+        if self.setting.narrow:
+            put_ones(self.layers, self.buffers.A, self.buffers.turned)
+            self.data = with_steps(self.data, self.setting, self.layers, self.buffers)
+            self.validation = with_steps(self.validation, self.setting, self.layers, self.buffers)
         self.own_order = np.arange(max(self.data.n, self.validation.n), dtype=np.int32)
         watched = Watched(*tracking, 1, len(plan.rules))
         self.table = make_table(self.setting, self.layers, self.buffers, self.data, self.validation, watched)
@@ -133,10 +151,27 @@ class GemmBlock(Block):
         taken: Array = self.buffers.best[self.index]
         return taken
 
+    def _is_narrow(self, plan: Plan, wanted: bool | None) -> bool:
+        """Whether samples are the lanes."""
+        sparse = self.data.sparse or self.validation.sparse
+        if self.threads > 1 or not self.course.full or sparse or not can_be_narrow(plan):
+            return False
+        return narrow_pays(plan, len(self.width), self.setting.chunk) if wanted is None else wanted
+
+    def _lay_out_narrow(self, plan: Plan) -> None:
+        """Let samples be the lanes; see `narrow_kernel`."""
+        L = len(self.width)
+        self.setting = self.setting._replace(narrow=True)
+        self.layers = make_narrow_layers(plan, L)
+        self.index = narrow_places_of(self.layers)
+        self.data = narrow_data(self.data, L, plan.biases[0])
+        if self.validation.n > 0:
+            self.validation = narrow_data(self.validation, L, plan.biases[0])
+
     def _make_buffers(self, plan: Plan) -> Buffers:
         L, dtype, layers, setting = len(self.width), self.dtype, self.layers, self.setting
         d, chunk = plan.sizes[0], setting.chunk
-        strides = -(-np.array(plan.sizes[1:]) // L) * L
+        room = narrow_room(plan, L) if setting.narrow else room_for(plan, L, self.rows)
         n_theta = int(layers.shares[-1])
         memories = MEMORIES[plan.optimizer]
         lists = d * chunk if self.data.sparse or self.validation.sparse else 0
@@ -146,7 +181,7 @@ class GemmBlock(Block):
         def floats(count: int) -> Array:
             return aligned(max(count, L), dtype)
 
-        ones = floats(L)
+        ones, zeros = floats(L), floats(room.widest)
         ones[:] = 1
         return Buffers(
             theta=floats(n_theta),
@@ -154,20 +189,21 @@ class GemmBlock(Block):
             one=floats(n_theta if memories > 0 else 0),
             two=floats(n_theta if memories > 1 else 0),
             best=floats(n_theta if plan.keeps_best else 0),
-            A=floats(self.rows * int(strides.sum())),
-            S=floats(self.rows * int(strides.sum())),
+            A=floats(room.activations),
+            S=floats(room.activations),
             X=floats(chunk * d + L),
-            turned=floats(int((strides[1:] * strides[:-1]).sum())),
+            turned=floats(room.turned),
             hyper=hyper.ravel(),
             down=floats(L),
             share=floats(L),
             ones=ones,
-            zeros=floats(int(strides.max())),
-            side_a=floats(int(strides[-1]) * FOUR),
-            side_d=floats(int(strides[-1]) * FOUR),
-            side_y=floats(int(strides[-1]) * FOUR),
+            zeros=zeros,
+            minus_zeros=np.negative(zeros, out=floats(room.widest)),
+            side_a=floats(room.outputs),
+            side_d=floats(room.outputs),
+            side_y=floats(room.outputs),
             side_w=floats(FOUR),
-            apart=np.zeros(FOUR),
+            apart=np.asarray(aligned(max(chunk + L, FOUR), np.float64), dtype=np.float64),
             spare=floats((1 + setting.threads) * L),
             scales=floats((LENGTHS + 2 * setting.layers) * L),
             base=np.array([[plan.hyper[0]], [plan.hyper[2]], [plan.hyper[4]], [0.0]]),
@@ -247,4 +283,5 @@ def _make_setting(plan: Plan, course: Course, threads: int, chunk: int) -> Setti
         batch=course.batch,
         chunk=chunk,
         full=course.full,
+        narrow=False,
     )

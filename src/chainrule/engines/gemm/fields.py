@@ -6,7 +6,7 @@ the addresses of arrays and the numbers themselves; in a kernel ``fields_at(tabl
 to it, and ``b.theta`` reads an entry: a `simd.Pointer` for an array, else the number.
 
 What a field is, its annotation says: `AnyFloats`, floats of the training dtype; `Floats`, float64; `Integers`, int64;
-`Indices`, int32; and ``int``, ``float`` and ``bool``.
+`Indices`, int32; ``int``, ``float`` and ``bool``; and `One`, which kernels take for 1 without looking.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from chainrule.engines.compiled.simd import PointerType, built_in
 Table = np.ndarray[Any, np.dtype[np.int64]]
 LONG = ir.IntType(64)
 POINTS_TO = {"Floats": types.float64, "Integers": types.int64, "Indices": types.int32}
-NUMBERS = {"int": types.int64, "float": types.float64, "bool": types.boolean}
+NUMBERS = {"int": types.int64, "float": types.float64, "bool": types.boolean, "One": types.int64}
 
 
 def make_table(*tuples: tuple[Any, ...]) -> Table:
@@ -50,10 +50,14 @@ class FieldsType(types.Type):
         self.cls, self.like = cls, like
         super().__init__(name=f"fields({cls.__module__}.{cls.__name__}, {like})")
 
+    def word(self, field: str) -> Any:
+        """Return the annotation of a field."""
+        word = self.cls.__annotations__[field]
+        return getattr(word, "__forward_arg__", getattr(word, "__name__", word))
+
     def kind(self, field: str) -> Any:
         """Return the type of a field."""
-        word = self.cls.__annotations__[field]
-        word = getattr(word, "__forward_arg__", getattr(word, "__name__", word))
+        word = self.word(field)
         if word in NUMBERS:
             return NUMBERS[word]
         return PointerType(POINTS_TO[word], self.like.lanes) if word in POINTS_TO else self.like
@@ -78,6 +82,8 @@ def _read(context: Any, builder: Any, fields: FieldsType, value: Any, attr: str)
     entry = builder.load(builder.gep(value, [place]), align=8)
     entry.set_metadata("invariant.load", builder.module.add_metadata([]))  # a kernel never changes the table
     kind = fields.kind(attr)
+    if fields.word(attr) == "One":
+        return ir.Constant(LONG, 1)
     if kind == types.boolean:
         return builder.icmp_signed("!=", entry, ir.Constant(LONG, 0))
     if kind == types.float64:

@@ -38,6 +38,7 @@ from chainrule.engines.gemm.records import (
     N_NUMBERS,
     N_SIZES,
     SHORTENED,
+    STRIDE,
     UNITS,
     Buffers,
     Layers,
@@ -120,7 +121,21 @@ def is_finite(setting: Setting, layers: Layers, b: Buffers) -> bool:
     if all_lanes(at_least(held, held)):
         return True
     # something is not, but it may be padding: a step rule may divide 0 by 0 there
+    if setting.narrow:
+        return _rows_are_finite(setting, layers, b)
     return not math.isnan(reduce_all(SOUND, setting, layers, b, b.theta))
+
+
+@merged
+def _rows_are_finite(setting: Setting, layers: Layers, b: Buffers) -> bool:
+    """Whether all weights are finite where those of a unit stand in a row."""
+    sick = False
+    for layer in range(setting.layers):
+        sizes, W = offset(layers.sizes, layer * N_SIZES), offset(b.theta, layers.panels[layer])
+        for j in range(sizes[UNITS]):
+            for i in range(sizes[FAN_IN] + sizes[BIASED]):
+                sick = sick or not math.isfinite(W[j * sizes[STRIDE] + i])
+    return not sick
 
 
 @called

@@ -17,6 +17,7 @@ from chainrule.engines.compiled.simd import Pointer, lanes_of, load, offset, poi
 from chainrule.engines.compiled.tracking import Watch, after_step, begin_epoch, count_step, end_epoch, judge
 from chainrule.engines.gemm.fields import fields_at
 from chainrule.engines.gemm.gradient_kernel import is_finite, ready_gradient, with_penalties
+from chainrule.engines.gemm.narrow_kernel import narrow_losses, narrow_pass
 from chainrule.engines.gemm.outputs_kernel import chunk_losses, set_divisor
 from chainrule.engines.gemm.records import (
     ALONE,
@@ -135,22 +136,39 @@ def batch(
         set_divisor(setting, b, data, order, begin, count)
     while done < count:
         samples, own = min(setting.chunk, count - done), offset(order, begin + done)
-        if not in_order:
-            gather_inputs(setting, layers, b, data, own, samples, mine, upto)
-        X = inputs_of(layers, b, data, begin + done, in_order)
-        forward(setting, layers, b, data, X, own, samples, trained and done == 0, mine, upto)
-        if lead:
-            chunk_losses(setting, layers, b, data, own, samples, measured)
-        if trained and upto == setting.threads:
-            list_chunk(setting, layers, b, data, own, samples)
+        if setting.narrow:
+            narrow_pass(b, layers, data, begin + done, samples, False, True)
+            narrow_losses(setting, layers, b, data, begin + done, samples, measured)
+        else:
+            if not in_order:
+                gather_inputs(setting, layers, b, data, own, samples, mine, upto)
+            X = inputs_of(layers, b, data, begin + done, in_order)
+            forward(setting, layers, b, data, X, own, samples, trained and done == 0, mine, upto)
+            if lead:
+                chunk_losses(setting, layers, b, data, own, samples, measured)
+            if trained and upto == setting.threads:
+                list_chunk(setting, layers, b, data, own, samples)
         if count > setting.chunk:
             meet(b.gate, setting.threads, mine, upto)
             if trained:
-                backward(setting, layers, b, data, X, own, samples, done == 0, mine, upto)
+                _back(setting, layers, b, data, order, begin + done, samples, in_order, done == 0, mine, upto)
                 meet(b.gate, setting.threads, mine, upto)
         done += samples
     if not trained:
         meet(b.gate, setting.threads, mine, upto)
+
+
+@merged
+def _back(
+    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
+    fresh: bool, mine: int, upto: int,
+) -> None:  # fmt: skip
+    """Make the gradient of a chunk that has just passed through the layers, started anew if `fresh`."""
+    if setting.narrow:
+        narrow_pass(b, layers, data, begin, count, True, fresh)
+    else:
+        X = inputs_of(layers, b, data, begin, in_order)
+        backward(setting, layers, b, data, X, offset(order, begin), count, fresh, mine, upto)
 
 
 @merged
@@ -178,8 +196,7 @@ def _step(
     fetch_next(setting, layers, data, order, begin + count, in_order)
     if b.decisions[MOVES]:
         if count <= setting.chunk:  # what `batch` passed through the layers is still there
-            X = inputs_of(layers, b, data, begin, in_order)
-            backward(setting, layers, b, data, X, offset(order, begin), count, True, mine, upto)
+            _back(setting, layers, b, data, order, begin, count, in_order, True, mine, upto)
         if not setting.fused:
             ready_gradient(setting, layers, b, mine, upto)
             _apply(setting, layers, b, mine, upto)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.engines.compiled.plan import Plan
-from chainrule.engines.gemm.records import N_SIZES, Layers
+from chainrule.engines.gemm.records import FOUR, N_SIZES, Layers
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
 Whole = np.ndarray[Any, np.dtype[np.int64]]
@@ -15,6 +15,30 @@ LEAST_VECTORS = 4
 """A layer of fewer vectors is not divided among threads: the first one does it alone."""
 LEAST_PRODUCTS = 2000
 """With fewer products of vectors in a forward pass threads would wait longer for each other than they save."""
+
+
+class Room(NamedTuple):
+    """Floats of buffers.
+
+    Attributes
+    ----------
+    activations, turned, outputs : int
+        All activations; what `Buffers.turned` holds; the outputs whose losses are computed at a time.
+    widest : int
+        The longest row that a product writes.
+    """
+
+    activations: int
+    turned: int
+    outputs: int
+    widest: int
+
+
+def room_for(plan: Plan, lanes: int, rows: int) -> Room:
+    """Return how many floats a member's buffers hold; see `make_layers` for the arguments."""
+    strides = -(-np.array(plan.sizes[1:]) // lanes) * lanes
+    turned = int((strides[1:] * strides[:-1]).sum())
+    return Room(rows * int(strides.sum()), turned, int(strides[-1]) * FOUR, int(strides.max()))
 
 
 def useful_threads(plan: Plan, lanes: int, threads: int, batch: int, inputs: int) -> int:

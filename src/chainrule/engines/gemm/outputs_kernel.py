@@ -13,6 +13,7 @@ from chainrule.engines.gemm.moves import column, column_in_order, first_lanes, i
 from chainrule.engines.gemm.records import (
     COUNTS,
     DIVISOR,
+    FOUR,
     HERE,
     LOSSES,
     N_SIZES,
@@ -25,8 +26,6 @@ from chainrule.engines.gemm.records import (
 )
 from chainrule.engines.lanes.loss_kernel import count_metric, loss_and_delta
 
-FOUR = 4
-"""Samples at a time."""
 FEW_OUTPUTS = 3
 """So few outputs are moved one by one: it takes less time than to transpose a square."""
 
@@ -66,11 +65,11 @@ def chunk_losses(
         if data.weighted:
             store(w, 0, column_in_order(in_fours(data.w), 1, offset(order, begin), samples))
         store(apart, 0, splat(apart, 0.0))
-        loss_and_delta(setting.loss, setting.loss_number, A, D, Y, w, data.weighted, share, apart, k, 1)
+        loss_and_delta(setting.loss, setting.loss_number, A, D, Y, w, data.weighted, share, apart, 0, k, 1)
         b.sums[LOSSES] = _total(b.sums[LOSSES], b.apart, samples)
         if measured:
             store(apart, 0, splat(apart, 0.0))
-            count_metric(setting.metric, A, Y, apart, k, 1)
+            count_metric(setting.metric, A, Y, apart, 0, k, 1)
             b.sums[COUNTS] = _total(b.sums[COUNTS], b.apart, samples)
         _take_back(D, offset(b.S, start), k, stride, samples)
 

@@ -35,6 +35,23 @@ N_DECISIONS = 8
 weights move in this step, whether it was cancelled, whether the gradient is longer than its bound, and whether the
 first thread goes on alone, with all panels."""
 
+FOUR = 4
+"""Samples whose losses are computed at a time where lanes are units; units that are transposed where they are not."""
+
+CHUNK = 64
+"""Samples that pass through the layers at a time, at most."""
+
+TILE, LEFT, LEFT_ROW, STEPS, RIGHT, RIGHT_ROW, PER_SAMPLE, START, OUT, OUT_ROW = range(10)
+N_FIELDS = 10
+"""Columns of `Data.steps`: the number of a tile (see `narrow_tiles`), or `ACTIVATE`; then the left factor and
+the floats between its rows, the products of a sum, the right factor and the floats between its rows, how many floats it
+lies further on for each sample before the chunk, the vector that a sum starts from, and the result with the floats
+between its rows. Factors and results are addresses.
+
+`ACTIVATE` makes of `STEPS` floats Z at `LEFT` activations, with slopes at `OUT`, by the activation `LEFT_ROW` with the
+number `RIGHT` of `Layers.numbers`."""
+ACTIVATE = -1
+
 
 class Layers(NamedTuple):
     """Shapes, and who works on what.
@@ -67,7 +84,8 @@ class Setting(NamedTuple):
     """The numbers of a setting, and how training goes; see `plan.Plan` and `block.Course`.
 
     `chunk` samples pass through the layers at a time; `paired` says that the loss starts from logits, `fused` that
-    nothing stands between gradient and weights, so that the gradient need not be written down.
+    nothing stands between gradient and weights, so that the gradient need not be written down, `narrow` that the lanes
+    are samples (see `narrow_kernel`).
     """
 
     layers: int
@@ -88,6 +106,7 @@ class Setting(NamedTuple):
     batch: int
     chunk: int
     full: bool
+    narrow: bool
 
 
 class Buffers(NamedTuple):
@@ -103,9 +122,9 @@ class Buffers(NamedTuple):
         Inputs of a chunk, gathered from all over the samples.
     turned
         Transposed weights (units, stride below) of each layer but the first.
-    hyper, down, share, ones, zeros
+    hyper, down, share, ones, zeros, minus_zeros
         Numbers of the step rule, `codes.N_HYPER` vectors; minus the learning rate, 1 / divisor, and 1, a vector each;
-        zeros, as many as a layer is wide.
+        zeros and zeros with a minus sign, as many as a layer is wide.
     side_a, side_d, side_y, side_w
         Outputs, deltas and targets of four samples side by side: a vector for each unit of the last layer; and their
         weights.
@@ -143,6 +162,7 @@ class Buffers(NamedTuple):
     share: AnyFloats
     ones: AnyFloats
     zeros: AnyFloats
+    minus_zeros: AnyFloats
     side_a: AnyFloats
     side_d: AnyFloats
     side_y: AnyFloats
@@ -177,6 +197,12 @@ class Data(NamedTuple):
         int64: where the nonzero inputs of a sample start in `inputs` and `values`, for each block of inputs.
     inputs, values : (nonzeros,)
         int32 and floats: which inputs they are, and their values.
+    steps, ways : (., N_FIELDS), (5,)
+        int64: where lanes are samples, what is to be done for a chunk, see `TILE`; and the rows at which begin the way
+        forward of a full chunk, its way back, and the same of a shorter one.
+    rows : (n, inputs and 1 for a bias)
+        What lies under the first layer's weights then, which stand as such rows too. `X` holds the same, chunk by
+        chunk as (inputs, samples), and `Y` is (vectors, k, lanes); samples and rows are padded to whole vectors.
     """
 
     X: AnyFloats
@@ -188,6 +214,9 @@ class Data(NamedTuple):
     starts: Integers
     inputs: Indices
     values: AnyFloats
+    rows: AnyFloats
+    steps: Integers
+    ways: Integers
 
 
 class Stage(NamedTuple):
@@ -214,5 +243,5 @@ class Stage(NamedTuple):
 
 
 _named: Any = NamedTuple
-Watched = _named("Watched", [*Tracking.__annotations__.items(), ("members", int), ("rules", int)])
+Watched = _named("Watched", [*Tracking.__annotations__.items(), ("members", "One"), ("rules", int)])
 """`tracking.Watch` in a table."""

@@ -105,6 +105,9 @@ def make_data(part: Part, sparse: bool | None = None) -> Data:
         starts=starts,
         inputs=inputs,
         values=values,
+        rows=np.zeros(1, dtype=X.dtype),
+        steps=np.zeros(1, dtype=np.int64),
+        ways=np.zeros(1, dtype=np.int64),
     )
 
 

@@ -37,22 +37,22 @@ from chainrule.engines.compiled.simd import (
 @called
 def loss_and_delta(
     code: int, number: float, A: Pointer, D: Pointer, Y: Pointer, w: Pointer, weighted: bool, share: Pointer,
-    total: Pointer, k: int, samples: int,
+    total: Pointer, apart: int, k: int, samples: int,
 ) -> None:  # fmt: skip
     """Add the samples' losses to `total` (float64, lanes), and make D the output delta dL/dZ.
 
     A (samples, k) holds the outputs and D their slopes f'(Z), but for losses that pair with their activation: there
     A holds the logits Z and becomes the outputs. `share` is one vector; with weights `w` (samples,) it is
-    1 / (sum of weights), or 1.
+    1 / (sum of weights), or 1. The sums of sample s stand at ``total + s * apart``; all are one if `apart` is 0.
     """
     if code == BCE_LOGITS:
-        _binary_cross_entropy(number, A, D, Y, w, weighted, share, total, k, samples)
+        _binary_cross_entropy(number, A, D, Y, w, weighted, share, total, apart, k, samples)
     elif code == SOFTMAX_CE:
-        _softmax_cross_entropy(number, A, D, Y, w, weighted, share, total, k, samples)
+        _softmax_cross_entropy(number, A, D, Y, w, weighted, share, total, apart, k, samples)
     elif code == BCE_EPS:
-        _cross_entropy_eps(number, A, D, Y, w, weighted, share, total, k, samples)
+        _cross_entropy_eps(number, A, D, Y, w, weighted, share, total, apart, k, samples)
     else:
-        _regression(code, number, A, D, Y, w, weighted, share, total, k, samples)
+        _regression(code, number, A, D, Y, w, weighted, share, total, apart, k, samples)
 
 
 @inlined
@@ -75,7 +75,7 @@ def _count(loss: Vector, w: Pointer, weighted: bool, total: Pointer, s: int) -> 
 @inlined
 def _regression(
     code: int, number: float, A: Pointer, D: Pointer, Y: Pointer, w: Pointer, weighted: bool, share: Pointer,
-    total: Pointer, k: int, samples: int,
+    total: Pointer, apart: int, k: int, samples: int,
 ) -> None:  # fmt: skip
     """mse, half_mse, mae and huber: of r = a - y, the mean over the k outputs."""
     L = lanes_of(A)
@@ -100,13 +100,13 @@ def _regression(
                 loss = fma(near, size - splat(r, 0.5) * near, loss)
                 slope = maximum(minimum(r, splat(r, number)), splat(r, -number))
             store(D, i, slope * splat(r, 1.0 / k) * part * load(D, i))
-        _count(loss * splat(loss, 1.0 / k), w, weighted, total, s)
+        _count(loss * splat(loss, 1.0 / k), w, weighted, offset(total, s * apart), s)
 
 
 @inlined
 def _binary_cross_entropy(
     scale: float, Z: Pointer, D: Pointer, Y: Pointer, w: Pointer, weighted: bool, share: Pointer, total: Pointer,
-    k: int, samples: int,
+    apart: int, k: int, samples: int,
 ) -> None:  # fmt: skip
     """L = max(z, 0) - z y + log(1 + e^-|z|), dl/dz = a - y, both times scale / k."""
     L = lanes_of(Z)
@@ -123,13 +123,13 @@ def _binary_cross_entropy(
             loss = loss + ((maximum(z, zero) - z * y) + log1p_unit(e))
             store(Z, i, a)
             store(D, i, (a - y) * splat(z, scale / k) * part)
-        _count(loss * splat(loss, scale / k), w, weighted, total, s)
+        _count(loss * splat(loss, scale / k), w, weighted, offset(total, s * apart), s)
 
 
 @inlined
 def _softmax_cross_entropy(
     smoothing: float, Z: Pointer, D: Pointer, Y: Pointer, w: Pointer, weighted: bool, share: Pointer, total: Pointer,
-    k: int, samples: int,
+    apart: int, k: int, samples: int,
 ) -> None:  # fmt: skip
     """L = -sum_j q_j log a_j, dl/dz_j = Q a_j - q_j with Q = sum_j q_j, for smoothed targets q."""
     L = lanes_of(Z)
@@ -153,7 +153,7 @@ def _softmax_cross_entropy(
             a = load(D, i) / sum_e
             store(Z, i, a)
             store(D, i, (sum_q * a - q) * part)
-        _count(loss, w, weighted, total, s)
+        _count(loss, w, weighted, offset(total, s * apart), s)
 
 
 @inlined
@@ -165,7 +165,7 @@ def _smoothed(y: Vector, smoothing: float, k: int) -> Vector:
 @inlined
 def _cross_entropy_eps(
     eps: float, A: Pointer, D: Pointer, Y: Pointer, w: Pointer, weighted: bool, share: Pointer, total: Pointer,
-    k: int, samples: int,
+    apart: int, k: int, samples: int,
 ) -> None:  # fmt: skip
     """-(y log a + (1 - y) log(1 - a)) with bare logarithms, and eps in the divisions of the slope only."""
     L = lanes_of(A)
@@ -179,7 +179,7 @@ def _cross_entropy_eps(
             loss = loss - (y * _bare_log(a) + (one - y) * _bare_log(one - a))
             slope = (one - y) / ((one - a) + splat(a, eps)) - y / (a + splat(a, eps))
             store(D, i, slope * splat(a, 1.0 / k) * part * load(D, i))
-        _count(loss * splat(loss, 1.0 / k), w, weighted, total, s)
+        _count(loss * splat(loss, 1.0 / k), w, weighted, offset(total, s * apart), s)
 
 
 @inlined
@@ -198,20 +198,23 @@ def _bare_log(v: Vector) -> Vector:
 
 
 @inlined
-def count_metric(metric: int, A: Pointer, Y: Pointer, total: Pointer, k: int, samples: int) -> None:
-    """Add to `total` (float64, lanes) the samples whose class is predicted, or the absolute errors of all outputs."""
+def count_metric(metric: int, A: Pointer, Y: Pointer, total: Pointer, apart: int, k: int, samples: int) -> None:
+    """Add to `total` (float64, lanes) the samples whose class is predicted, or the absolute errors of all outputs.
+
+    The sums of sample s stand at ``total + s * apart``.
+    """
     L = lanes_of(A)
     for s in range(samples):
-        a, y = offset(A, s * k * L), offset(Y, s * k * L)
+        a, y, to = offset(A, s * k * L), offset(Y, s * k * L), offset(total, s * apart)
         if metric != ACCURACY:
             error = splat(A, 0.0)
             for j in range(k):
                 error = error + absolute(load(a, j * L) - load(y, j * L))
-            add_to_doubles(total, error)
+            add_to_doubles(to, error)
         elif k == 1:
-            add_to_doubles(total, _same_side(load(a, 0), load(y, 0)))
+            add_to_doubles(to, _same_side(load(a, 0), load(y, 0)))
         else:
-            add_to_doubles(total, _same_class(a, y, k))
+            add_to_doubles(to, _same_class(a, y, k))
 
 
 @inlined

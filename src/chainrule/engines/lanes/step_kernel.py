@@ -111,7 +111,7 @@ def losses_of(setting: Setting, shape: Shape, buffers: Buffers, weighted: bool, 
     loss_and_delta(
         setting.loss, setting.loss_number, offset(A, shape.inputs[last + 1] * L), offset(D, shape.deltas[last] * L),
         buffers.Y, buffers.w, weighted, buffers.share,
-        buffers.sums, shape.sizes[last + 1], samples,
+        buffers.sums, 0, shape.sizes[last + 1], samples,
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def metric_of(setting: Setting, shape: Shape, buffers: Buffers, samples: int) ->
     """Add the samples' metric to `counts`."""
     last = setting.layers
     outputs = offset(buffers.A, shape.inputs[last] * lanes_of(buffers.theta))
-    count_metric(setting.metric, outputs, buffers.Y, buffers.counts, shape.sizes[last], samples)
+    count_metric(setting.metric, outputs, buffers.Y, buffers.counts, 0, shape.sizes[last], samples)
 
 
 @inlined
