@@ -166,8 +166,10 @@ def fuzz(folder: Path, pairs: Pairs, count: int, seed: int) -> tuple[list[str], 
             store.save(pairs[start : start + 5])
     with Store.open(sound, read_only=True) as store:
         right = {name: fingerprint(ask(store)) for name, ask in questions([task for task, _ in pairs]).items()}
-    random, wrong, told = np.random.default_rng(seed), [], Counter[str]()
+    wrong: list[str] = []
+    told: Counter[str] = Counter()
     for k in range(count):
+        random = np.random.default_rng([seed, k])
         faulthandler.dump_traceback_later(3 * SLOW, exit=True)
         data = bytearray(sound.read_bytes())
         damage = DAMAGES[k % len(DAMAGES)]
@@ -179,6 +181,8 @@ def fuzz(folder: Path, pairs: Pairs, count: int, seed: int) -> tuple[list[str], 
         if time.monotonic() - began > SLOW:
             found.append("took too long")
         wrong += [f"damage {k} ({damage.__name__.strip('_')}): {one}" for one in found]
+        for one in found:
+            print(f"damage {k} ({damage.__name__.strip('_')}): {one}", flush=True)  # noqa: T201
         if (k + 1) % 250 == 0:
             print(f"  {k + 1:,} damaged stores: {dict(told)}; {len(wrong)} wrong", flush=True)  # noqa: T201
         for file in folder.iterdir():
@@ -199,8 +203,6 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         wrong, told = fuzz(Path(folder), made_up(0, 30), options.count, options.seed)
-    for line in wrong:
-        print(line)  # noqa: T201
     print(f"{options.count:,} damaged stores in {time.monotonic() - began:.0f} s: {dict(told)}; {len(wrong)} wrong")  # noqa: T201
     return 1 if wrong else 0
 

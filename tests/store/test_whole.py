@@ -49,6 +49,10 @@ def test_a_sound_store_is_found_sound(opened: Open, mixed: Pairs, plain: Pairs) 
         ("UPDATE axis_values SET value_id = 1", "settings: the axes of text"),
         ("UPDATE columns SET data = zeroblob(length(data))", "columns: the checksum of a column is wrong"),
         ("DELETE FROM columns", "columns: 0 runs are listed, 12 were saved"),
+        (
+            "DELETE FROM columns WHERE name_id = (SELECT id FROM words WHERE text = 'accuracy')",
+            "unknown final value 'accuracy'",
+        ),
         ("DELETE FROM runs WHERE seed = 5", "columns: they list 12 runs, but there are 10"),
         ("DELETE FROM batches", "runs: 12 belong to no save"),
         ("INSERT INTO arrays VALUES (7, 7, NULL, NULL)", "arrays: 1 belong to no run"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, exists, func, select
 
 from chainrule.errors import ChainruleError, StoreError, one_line
@@ -162,14 +164,20 @@ def _check_runs(
 ) -> None:
     """Rebuild every run."""
     total = int(connection.scalar(select(func.count()).select_from(runs)) or 0)
-    reader, last = Reader(connection, known), None
+    reader, last, counts = Reader(connection, known), None, Counter[str]()
     while rows := reader.rows_after(last, PAGE):
         for row in rows:
             with report.part(f"runs: series {row['series_id']}, seed {row['seed']}"):
                 (record,) = reader.understand([row])
                 run_of(record)
                 verify(record)
+                counts.update(name for name, value in record.values.items() if value == value)
         last = (rows[-1]["series_id"], rows[-1]["seed"])
         report.runs += len(rows)
         if progress is not None:
             progress(report.runs, total)
+    frame = Frame(connection, known)
+    for name, n in counts.items():
+        there = np.count_nonzero(~np.isnan(frame.values(name)))
+        if there != n and report.is_sound:  # otherwise runs that could not be read are missing in the sum
+            report.note(f"columns: {there} values of {name} are listed, the runs have {n}")

@@ -180,8 +180,11 @@ class Frame:
         all_saves, _, all_sizes = self._blocks
         if np.array_equal(saves, all_saves) and np.array_equal(sizes, all_sizes):
             return data
-        if not len(saves) or name == "seed":
-            raise ConfigError(unknown_name("final value", name, self.value_names()))
+        if name in FACTS or not len(saves):
+            names = self.value_names()
+            if name in names:  # every run has its facts, and what has a name has a row
+                raise ValueError(f"values of {name} are missing")
+            raise ConfigError(unknown_name("final value", name, names))
         place = np.minimum(np.searchsorted(all_saves, saves), len(all_saves) - 1)
         if (all_saves[place] != saves).any() or (all_sizes[place] != sizes).any():
             raise ValueError(f"the column {name} does not fit the others")
