@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from chainrule.data import Dataset, DataSource, Split, class_weights, split
+from chainrule.data import Dataset, DataSource, Split, augmentation, class_weights, sample_shape, split
 from chainrule.errors import ConfigError, DataError, ShapeError
 from chainrule.metrics import metric
 from chainrule.nn import Network, loss
@@ -223,6 +223,9 @@ def bind_to_data(network: Network, data: Split, config: TrainingConfig) -> Netwo
         if train.task == "regression":
             raise ConfigError(f"class_weight needs classes, but data set '{train.name}' is a regression")
         class_weights(train, config.class_weight)  # refuses a label that is no class
+    sample_shape(
+        train, [augmentation(spec) for spec in config.augment]
+    )  # refuses what needs images where there are none
     watched = [name for spec in config.stopping for name in stopping_rule(spec).needs]
     for name in watched:
         if name.startswith("validation_") and data.validation is None:

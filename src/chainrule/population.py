@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data import class_weight_text, parse_class_weights
+from chainrule.data import augmentation, class_weight_text, parse_class_weights
 from chainrule.errors import ConfigError, show, unknown_name
 from chainrule.metrics import metric
 from chainrule.nn import Network, loss
@@ -67,6 +67,8 @@ class TrainingConfig:
         and in the reported training loss; validation and test losses use the data's own sample weights only.
     shuffle : bool
         Draw a new order of the samples each epoch (only matters below full batch).
+    augment : tuple of str
+        What is done to training samples each time they are used: ``shift(2)``, ``rotate(10)``, ``noise(0.1)``.
     window : int
         Keep the mean step loss and learning rate of every `window` steps; 0 keeps none.
     """
@@ -89,6 +91,7 @@ class TrainingConfig:
     class_weight: str | None = None
     shuffle: bool = True
     window: int = 0
+    augment: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value, and keep specs and numbers in one canonical form."""
@@ -98,6 +101,7 @@ class TrainingConfig:
             "schedule": spec_of(schedule(self.schedule)),
             "stopping": tuple(spec_of(stopping_rule(part)) for part in _listed(self.stopping)),
             "metrics": tuple(spec_of(metric(part)) for part in _listed(self.metrics)),
+            "augment": tuple(spec_of(augmentation(part)) for part in _listed(self.augment)),
             "learning_rate": _number("learning_rate", self.learning_rate, above=0.0),
             "epochs": _count("epochs", self.epochs, 0),
             "log_every": _count("log_every", self.log_every, 1),

@@ -15,7 +15,7 @@ sends it on takes a crossed one too:
     bits 0 to 11      seed of ``init``
     bits 12 to 23     seed of ``data`` (and of ``noise``, which belongs to the data)
     bits 24 to 35     seed of ``split``
-    bits 36 to 47     seed of ``order``
+    bits 36 to 47     seed of ``order`` (and of ``augment``, which goes on in that order)
     bits 48 to 59     seed of ``dropout``
 
 A stream of a crossed seed is that of the small seed of its purpose: ``crossed_seed(s, s, s, s, s)`` trains bit for
@@ -34,7 +34,7 @@ import numpy as np
 
 from chainrule.errors import ConfigError, show
 
-StreamName = Literal["init", "data", "split", "order", "dropout", "noise", "bootstrap"]
+StreamName = Literal["init", "data", "split", "order", "dropout", "noise", "augment", "bootstrap"]
 
 PLAIN_SEEDS = 2**62
 """Plain seeds are smaller than this."""
@@ -47,7 +47,11 @@ CROSSED_SEEDS = 1 << CROSSED_BITS
 """Each seed within a crossed one is smaller than this."""
 
 _SHIFT: Mapping[str, int] = MappingProxyType(
-    {**{name: CROSSED_BITS * place for place, name in enumerate(SOURCES)}, "noise": CROSSED_BITS}
+    {
+        **{name: CROSSED_BITS * place for place, name in enumerate(SOURCES)},
+        "noise": CROSSED_BITS,
+        "augment": 3 * CROSSED_BITS,
+    }
 )
 
 

@@ -152,7 +152,7 @@ class Run:
         The loss that was minimised is ``loss_function``; its final value is ``final_loss``.
         """
         config = {"loss_function" if k == "loss" else k: v for k, v in self.member.config.describe().items()}
-        for name in ("stopping", "metrics"):
+        for name in ("stopping", "metrics", "augment"):
             config[name] = " ".join(config[name])
         divergence = asdict(self.divergence) if self.divergence else dict.fromkeys(("epoch", "layer", "cause"))
         return {

@@ -16,9 +16,8 @@ DIGITS = ["train", "--data", "digits", "--layers", LAYERS, "--loss", "softmax_cr
 
 
 def test_a_convolutional_network_is_trained_saved_and_read_back(run_cli: Any, tmp_path: Path) -> None:
-    result = run_cli(
-        tmp_path, *DIGITS, "--lr", "0.01", "--batch", "64", "--epochs", "2", "--seeds", "2", "--no-pictures"
-    )
+    more = ["--lr", "0.01", "--batch", "32", "--augment", "noise(0.05)", "--epochs", "4", "--seeds", "2"]
+    result = run_cli(tmp_path, *DIGITS, *more, "--no-pictures")
     assert (result.status, result.err) == (0, "")
     runs = Runs.load(tmp_path / "chainrule-run")
     digits = load("digits").draw(0)
@@ -36,7 +35,10 @@ def test_a_convolutional_network_is_trained_saved_and_read_back(run_cli: Any, tm
         (("--layers", "conv 8 3, pol 2"), "did you mean 'pool'?"),
         (("--layers", "conv 8 9", "--data", "digits"), "a kernel of 9 x 9 does not fit into inputs of 8 x 8"),
         (("--layers", "conv 8 3, pool 2, pool 2, pool 2", "--data", "digits"), "does not fit into inputs of 1 x 1"),
-        (("--layers", "conv 8 3 groups=2", "--data", "digits"), "1 channels cannot be cut into 2 equal groups"),
+        (
+            ("--layers", "conv 8 3 groups=2", "--data", "digits"),
+            "of shape (8, 8, 1), their channels, cannot be cut into 2 equal groups",
+        ),
         (("--layers", "conv 8 3", "--data", "xor"), "takes images (height, width, channels)"),
         (("--layers", "dense 3", "--hidden", "4"), "--hidden: --layers describes the whole network"),
         (("--layers", "dense 3", "--dropout", "0.5"), "write 'dropout 0.5' in it"),

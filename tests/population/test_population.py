@@ -24,7 +24,7 @@ def test_defaults() -> None:
         "loss": "mse", "optimizer": "sgd", "learning_rate": 0.1, "schedule": "constant", "batch_size": "full",
         "epochs": 1000, "stopping": (), "clip_norm": None, "clip_value": None, "validation": 0.0, "test": 0.0,
         "stratify": False, "metrics": (), "log_every": 1, "dtype": "float64", "class_weight": None, "shuffle": True,
-        "window": 0,
+        "window": 0, "augment": (),
     }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ FULL = TrainingConfig(
     loss="huber(0.5, sum)", optimizer="adam(beta2=0.95)", learning_rate=0.3, schedule="warmup(2, then='cosine(0.1)')",
     batch_size=16, epochs=7, stopping=("patience(3)", "loss_below(0.1, times=2)"), clip_norm=1.0, clip_value=2.0,
     validation=0.2, test=0.1, stratify=True, metrics=("tolerance_accuracy(0.2)", "r2"), log_every=5, dtype="float32",
-    class_weight="balanced", shuffle=False, window=100,
+    class_weight="balanced", shuffle=False, window=100, augment=("shift(2)", "rotate(5)"),
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule import nn, optim
 from chainrule.cli._options import naming, parse_batch, parse_hidden
+from chainrule.data import augmentation
 from chainrule.errors import ConfigError
 from chainrule.metrics import metric
 from chainrule.nn import Network, mlp, parse_layers
@@ -46,6 +47,7 @@ class Settings:
     epochs: int
     stop: list[str] | None
     no_shuffle: bool
+    augment: list[str] | None
     clip_norm: float | None
     clip_value: float | None
     dtype: str
@@ -102,6 +104,7 @@ def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:
         ("--schedule", optim.schedule, [settings.schedule]),
         ("--stop", optim.stopping_rule, settings.stop or []),
         ("--metric", metric, settings.metric or []),
+        ("--augment", augmentation, settings.augment or []),
     ):
         for spec in specs:
             _named(option, lookup, spec)
@@ -113,6 +116,7 @@ def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:
         metrics=tuple(dict.fromkeys(settings.metric or ())),
         stratify=settings.stratify,
         shuffle=not settings.no_shuffle,
+        augment=tuple(settings.augment or ()),
     )
     checked: list[tuple[str, dict[str, Any]]] = [("--lr", {"learning_rate": rate}) for rate in reversed(rates)]
     checked += [

@@ -188,6 +188,15 @@ Metric = Annotated[
     _option(_JUDGING, "--metric", metavar="SPEC", text="Measure this too, e.g. 'tolerance_accuracy(0.1)'; repeatable."),
 ]
 
+Augment = Annotated[
+    list[str] | None,
+    _option(
+        _TRAINING,
+        "--augment",
+        metavar="SPEC",
+        text="Change training samples at random each time: shift(2), rotate(10), noise(0.1); repeatable.",
+    ),
+]
 LogEvery = Annotated[
     int | None,
     _option(_OUTPUT, "--log-every", metavar="N", text="Epochs between two printed lines \\[default: about ten lines]"),

@@ -47,6 +47,7 @@ def train(
     epochs: o.Epochs = _D.epochs,
     stop: o.Stop = None,
     no_shuffle: o.NoShuffle = False,
+    augment: o.Augment = None,
     clip_norm: o.ClipNorm = None,
     clip_value: o.ClipValue = None,
     dtype: o.Dtype = _D.dtype,

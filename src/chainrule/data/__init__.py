@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from chainrule.data._base import Dataset, DataSource, FixedSource, Task, infer_task
+from chainrule.data.augment import AUGMENTATIONS, Augmentation, augment, augmentation, sample_shape
 from chainrule.data.facts import class_weight_text, class_weights, facts, parse_class_weights
 from chainrule.data.mnist import fetch_mnist, mnist_available
 from chainrule.data.preprocess import FittedPreprocessing, Preprocessing
@@ -14,7 +15,9 @@ from chainrule.data.splits import Split, split
 from chainrule.data.tables import load_table, table_inputs
 
 __all__ = [
+    "AUGMENTATIONS",
     "DATASETS",
+    "Augmentation",
     "DataSource",
     "Dataset",
     "FittedPreprocessing",
@@ -22,6 +25,8 @@ __all__ = [
     "Preprocessing",
     "Split",
     "Task",
+    "augment",
+    "augmentation",
     "class_weight_text",
     "class_weights",
     "facts",
@@ -31,6 +36,7 @@ __all__ = [
     "load_table",
     "mnist_available",
     "parse_class_weights",
+    "sample_shape",
     "split",
     "table_inputs",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.cohorts import Cohort
+from chainrule.engines._augmenting import Augmenting
 from chainrule.engines._base import Progress, ProgressEvent
 from chainrule.engines._cohort_data import Batches, Samples, gather
 from chainrule.engines._divergence import diagnose, finite_members
@@ -53,6 +54,7 @@ class Session:
         self.validation_part = gather(cohort, "validation")
         self.evaluation = Evaluation(network, config, cohort.splits[0].train.task)
         self.batches = Batches(cohort.seeds, self.train_part.n, config.batch_size, config.shuffle)
+        self.augmenting = Augmenting(cohort) if config.augment else None
         self.dropout = [stream(seed, "dropout") for seed in cohort.seeds]
         self.history, self.windows = Recorder(self.m), Recorder(self.m)
         self.window_sum, self.window_steps = np.zeros(self.m), 0
@@ -121,7 +123,8 @@ class Session:
         left = len(self.places)
         for who, reason, converged in ends:
             self._retire(who, reason, converged)
-        return forward if self.batches.full and len(self.places) == left else None
+        again = self.batches.full and len(self.places) == left and self.augmenting is None
+        return forward if again else None
 
     def _ask_rules(self, record: dict[str, Array], sound: Mask) -> list[tuple[Mask, str, bool]]:
         """Let every stopping rule see the record; return who stops, why, and whether that is success."""
@@ -183,6 +186,8 @@ class Session:
         seeds = [self.cohort.seeds[place] for place in self.places]
         for rows in self.batches.epoch(seeds):
             batch = self.train_part if rows is None else self.train_part.batch(rows)
+            if self.augmenting is not None:
+                batch = self.augmenting.of(batch, seeds)
             step_loss, grad = self._gradient(batch, forward)
             self.sound &= np.isfinite(step_loss)
             self._step(grad, step_loss)

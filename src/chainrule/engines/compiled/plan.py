@@ -119,6 +119,8 @@ def why_not(cohort: Cohort) -> str | None:
             return f"activation '{layer.act.name}' is computed by the reference engine only"
         if layer.act.name == "softmax" and layer is not network.layers[-1]:
             return "softmax in a hidden layer is computed by the reference engine only"
+    if config.augment:
+        return "augmentation is done by the reference engine only"
     output, wanted = network.output_activation.name, loss(config.loss)
     if wanted.name not in LOSSES:
         return f"loss '{wanted.name}' is computed by the reference engine only"
