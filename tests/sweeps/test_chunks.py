@@ -10,7 +10,7 @@ from chainrule.experiments import chunks
 from chainrule.experiments.chunks import SEED_BLOCK, Pace, Queue, kind_of, work_of
 from chainrule.experiments.grid import Setting, make_setting
 from chainrule.experiments.tasks import Task, make_tasks
-from chainrule.nn import mlp
+from chainrule.nn import mlp, parse_layers
 from chainrule.population import TrainingConfig
 
 
@@ -113,3 +113,16 @@ def test_long_histories_bound_a_chunk() -> None:
     pace.measured(queue.take(), 1e-3)
     pace.measured(queue.take(), 1e-3)
     assert len(queue.take()) == chunks.MOST_BYTES // chunks.bytes_of(one)
+
+
+def test_of_networks_whose_work_is_not_known_one_is_tried_first() -> None:
+    network = parse_layers("conv 2 3, pool 2, dense 4")
+    images = make_setting("digits", network, TrainingConfig(epochs=1))
+    assert not kind_of(images).estimated
+    assert kind_of(setting()).estimated
+    tasks = make_tasks([(images, range(20))])
+    pace = Pace()
+    queue = Queue(tasks, pace)
+    assert len(queue.take()) == 1
+    pace.measured(tasks[:1], 0.1)
+    assert len(queue.take()) == chunks.MOST_GROWTH
