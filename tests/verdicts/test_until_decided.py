@@ -79,16 +79,28 @@ def test_metrics_without_bounds_are_compared_by_their_median_and_diverged_runs_a
     verdict = decide(draw, "loss")
     assert verdict.decision == "a"
     assert verdict.numbers["statistic"] == "median"
-    assert "has a lower final loss than B: median difference" in verdict.sentence
+    assert "has a lower final loss than B: ahead in 14 of 16 seeds, median difference -1.45" in verdict.sentence
 
 
-def test_metrics_with_bounds_are_compared_by_their_mean() -> None:
+def accuracies(gap: float) -> Draw:
     def draw(rng: np.random.Generator, n: int) -> tuple[Values, Values]:
-        return np.clip(rng.normal(0.9, 0.05, n), 0, 1), np.clip(rng.normal(0.6, 0.05, n), 0, 1)
+        b = rng.normal(0.8, 0.01, n)
+        return np.round((b + rng.normal(gap, 0.01, n)) * 150) / 150, np.round(b * 150) / 150
 
-    verdict = decide(draw, "accuracy")
+    return draw
+
+
+def test_accuracies_are_compared_by_who_is_ahead() -> None:
+    """Half a standard deviation apart: the signs tell it in about 60 seeds, the mean within [0, 1] in about 1,250."""
+    verdict = decide(accuracies(0.005), "accuracy")
     assert verdict.decision == "a"
-    assert verdict.numbers["statistic"] == "mean"
+    assert verdict.n_seeds < 400
+    assert verdict.numbers["statistic"] == "median"
+    assert " and behind in " in verdict.sentence  # in steps of 1/150 there are ties
+    swapped = decide(lambda rng, n: accuracies(0.005)(rng, n)[::-1], "accuracy")
+    assert swapped.decision == "b"
+    assert "B has a higher final accuracy than A: ahead in" in swapped.sentence
+    assert decide(accuracies(0.0), "accuracy", margin=0.01).decision == "equal"
 
 
 def test_five_seeds_decide_nothing() -> None:
