@@ -29,14 +29,14 @@ postgres: $(INSTALLED)
 	.ci/with_postgres $(BIN)/python -m pytest -q -m postgres tests/store $(ARGS)
 
 check: $(INSTALLED)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks studies
+	$(BIN)/ruff format --check src tests benchmarks studies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(INSTALLED)
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks studies
+	$(BIN)/ruff format src tests benchmarks studies
 
 oracle: $(ORACLE_INSTALLED)
 	$(ORACLE_VENV)/bin/python -m pytest -q -m oracle tests/oracle tests/benchmarks $(ARGS)

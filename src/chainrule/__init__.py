@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 from chainrule.certificate import Certificate
 from chainrule.data import Dataset, load, load_table
 from chainrule.errors import ChainruleError
-from chainrule.nn import Dense, Dropout, Network, mlp
+from chainrule.nn import Dense, Dropout, Network, mlp, parse_layers
 from chainrule.population import Member, TrainingConfig
 from chainrule.runs import Run, Runs
 from chainrule.training import certify, train, train_members
 
 if TYPE_CHECKING:
     from chainrule.experiments.compare import compare
+    from chainrule.experiments.experiment import Experiment
+    from chainrule.experiments.store import Store
 
 __version__ = "0.1.0"
 
@@ -21,10 +23,12 @@ __all__ = [
     "Dataset",
     "Dense",
     "Dropout",
+    "Experiment",
     "Member",
     "Network",
     "Run",
     "Runs",
+    "Store",
     "TrainingConfig",
     "__version__",
     "certify",
@@ -32,11 +36,16 @@ __all__ = [
     "load",
     "load_table",
     "mlp",
+    "parse_layers",
     "train",
     "train_members",
 ]
 
-_LAZY = {"compare": "chainrule.experiments.compare"}
+_LAZY = {
+    "Experiment": "chainrule.experiments.experiment",
+    "Store": "chainrule.experiments.store",
+    "compare": "chainrule.experiments.compare",
+}
 """Names that are loaded on first use, because what they need is slow to import."""
 
 

@@ -13,6 +13,8 @@ from chainrule.cli import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md")
+OWN_TEST = ("recipes.md",)
+"""Pages whose commands and examples have a test of their own, see tests/recipes/test_recipe_docs.py."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -58,6 +60,31 @@ def test_readme_commands_run(
         printed.append(capsys.readouterr().out)
     assert len(printed) >= 6
     assert (tmp_path / "lab-report" / "index.html").is_file()
+
+
+GUIDES = [
+    f"docs/{path.name}"
+    for path in sorted((ROOT / "docs").glob("*.md"))
+    if path.name not in OWN_TEST
+    and re.search(r"^(\$ chainrule|```python)", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
+
+def test_the_guides_are_found() -> None:
+    assert {"docs/store.md", "docs/sweeps.md", "docs/verdicts.md", "docs/statistics.md"} <= set(GUIDES)
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_what_a_guide_shows_works(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in commands(page):
+        if command[0] == "chainrule":
+            assert run(command[1:]) == 0, f"failed: {shlex.join(command)}\n{capsys.readouterr().err}"
+    names: dict[str, object] = {}
+    for example in blocks(page, "python"):  # one page is one session
+        exec(compile(example, page, "exec"), names)
 
 
 def shape(text: str) -> list[str]:
