@@ -76,7 +76,7 @@ def test_a_budget_keeps_cells_even(memory: Memory) -> None:
 
 
 def test_ctrl_c_returns_what_there_is() -> None:
-    timer = threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,))
+    timer = threading.Timer(1.0, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
     timer.start()
     result = make_experiment(epochs=20_000).run(seeds=20_000)
     assert result.interrupted

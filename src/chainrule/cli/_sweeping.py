@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from chainrule.experiments.store.place import VARIABLE
 from chainrule.experiments.sweep_export import export
 from chainrule.experiments.sweep_result import SweepResult
 from chainrule.experiments.sweep_summary import CellSummary, summarise
+from chainrule.experiments.sweeper import SweepEvent
 from chainrule.report.sweeps import PlainTable, plain_tables, write_sweep
 from chainrule.report.sweeps.sentences import best_sentence, curse_verdict, importance_sentence, lost_lines, remarks
 from chainrule.resources import Resources
@@ -58,7 +59,13 @@ def carry_out(request: SweepRequest, output: Output) -> None:
     experiment = Experiment.from_toml(parse_path(request.recipe, "RECIPE"))
     with _open(request, out) as store, OneInterrupt() as interrupt:
         with SweepLive(output, experiment.recipe) as live:
-            result = _run(request, experiment, store, budget, resources, live)
+
+            def hear(event: SweepEvent) -> None:
+                live(event)
+                if interrupt.deaf:  # it was pressed where Python cannot raise, as in a callback of a weak reference
+                    raise KeyboardInterrupt
+
+            result = _run(request, experiment, store, budget, resources, hear)
         answers = _answer(request, result, store, resources, output)
         interrupt.deaf = True
         report = Report(result, answers, store.redacted)
@@ -77,7 +84,7 @@ def _run(
     store: Store,
     budget: float | None,
     resources: Resources,
-    live: SweepLive,
+    hear: Callable[[SweepEvent], None],
 ) -> SweepResult:
     """Run the experiment with the options that were typed."""
     return experiment.run(
@@ -94,7 +101,7 @@ def _run(
         trials=request.trials,
         fresh=request.fresh,
         fail_fast=request.fail_fast,
-        progress=live,
+        progress=hear,
     )
 
 
