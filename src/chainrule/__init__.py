@@ -11,9 +11,9 @@ from chainrule.runs import Run, Runs
 from chainrule.training import certify, train, train_members
 
 if TYPE_CHECKING:
-    from chainrule.experiments.compare import compare
-    from chainrule.experiments.experiment import Experiment
     from chainrule.experiments.store import Store
+    from chainrule.experiments.sweeps.experiment import Experiment
+    from chainrule.experiments.verdicts.compare import compare
 
 __version__ = "0.1.0"
 
@@ -42,9 +42,9 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Experiment": "chainrule.experiments.experiment",
+    "Experiment": "chainrule.experiments.sweeps.experiment",
     "Store": "chainrule.experiments.store",
-    "compare": "chainrule.experiments.compare",
+    "compare": "chainrule.experiments.verdicts.compare",
 }
 """Names that are loaded on first use, because what they need is slow to import."""
 

@@ -14,7 +14,7 @@ from chainrule.cli._console import json_text, number, share
 from chainrule.cli._options import parse_batch, parse_hidden, parse_rates, parse_seed_choice
 from chainrule.cli._settings import kept_every, nice_step
 from chainrule.errors import ConfigError
-from chainrule.experiments.success import SuccessRule, parse_success
+from chainrule.experiments.recipes.success import SuccessRule, parse_success
 from chainrule.metrics import METRICS
 
 

@@ -22,7 +22,7 @@ from chainrule.experiments import (
     run_jobs,
     seeds_of,
 )
-from chainrule.experiments.runner import run_job
+from chainrule.experiments.running.runner import run_job
 from chainrule.nn import mlp
 from chainrule.population import TrainingConfig
 from chainrule.resources import Resources

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import Runs, mlp, train
-from chainrule.experiments.words import value_word
+from chainrule.experiments.recipes.words import value_word
 from chainrule.lab.context import Level
 from chainrule.lab.pictures import interval_text, typical_run
 from chainrule.lab.verdicts import extremes_verdict, metric_verdict, rate_verdict, share, tied_with_best

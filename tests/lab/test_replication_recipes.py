@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from chainrule.experiments.schema import Claim, Figure
+from chainrule.experiments.recipes.schema import Claim, Figure
 from chainrule.lab.replication import replication_recipes
 
 # id -> every number that the reports print for it, as printed

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule.experiments import Cell, Results, expand, make_jobs, parse_recipe, run_jobs, seeds_of
-from chainrule.experiments.schema import Recipe
+from chainrule.experiments.recipes.schema import Recipe
 from chainrule.lab.replication import ReplicationRow, replicate, replication_recipes, replication_work, verdict_counts
 from chainrule.lab.replication_records import to_records
 from chainrule.population import Member

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.axes import MAX_CELLS, Axis, Cases, Zipped, holds, linear_range, log_range, places
+from chainrule.experiments.recipes.axes import MAX_CELLS, Axis, Cases, Zipped, holds, linear_range, log_range, places
 
 LINEAR = [
     ((0.1, 0.5), {"step": 0.1}, [0.1, 0.2, 0.3, 0.4, 0.5]),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from chainrule.experiments import expand, parse_recipe, seeds_of
-from chainrule.experiments.estimate import estimate
-from chainrule.experiments.obtain import obtain
+from chainrule.experiments.running.obtain import obtain
 from chainrule.experiments.store import Store
+from chainrule.experiments.sweeps.estimate import estimate
 
 POINTS = """
 seeds = 60

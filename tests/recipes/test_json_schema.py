@@ -11,9 +11,9 @@ import pytest
 
 import chainrule.lab
 from chainrule.data import load
-from chainrule.experiments.json_schema import recipe_schema, schema_text
-from chainrule.experiments.settings import KNOWN_KEYS
-from chainrule.experiments.starter import starter_text
+from chainrule.experiments.recipes.json_schema import recipe_schema, schema_text
+from chainrule.experiments.recipes.settings import KNOWN_KEYS
+from chainrule.experiments.recipes.starter import starter_text
 
 ROOT = Path(__file__).parents[2]
 LAB = Path(chainrule.lab.__file__).parent / "recipes"

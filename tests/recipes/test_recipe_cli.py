@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chainrule.experiments.json_schema import recipe_schema
+from chainrule.experiments.recipes.json_schema import recipe_schema
 
 Cli = Callable[..., Any]
 

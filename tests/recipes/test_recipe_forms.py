@@ -6,7 +6,7 @@ import hashlib
 import json
 import pickle
 import time
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 import chainrule.lab
 from chainrule.errors import RecipeError
 from chainrule.experiments import expand, load_recipe, parse_recipe, seeds_of
-from chainrule.experiments.grid import cells_at
-from chainrule.experiments.settings import build_setting
-from chainrule.nn import parse_layers
+from chainrule.experiments.recipes.grid import cells_at
+from chainrule.experiments.recipes.settings import build_setting
+from chainrule.nn import LAYERS, parse_layers
 from chainrule.optim import optimizer
+from chainrule.population import TrainingConfig
 
 LAB = Path(chainrule.lab.__file__).parent / "recipes"
 DATA = '[data]\nsource = "xor"\n'
@@ -51,7 +52,7 @@ def test_the_lab_s_recipes_are_what_they_were() -> None:
 def test_keys_of_settings_stay() -> None:
     """A setting whose key changes leaves all its stored runs behind."""
     first = expand(load_recipe(LAB / "sections" / "learning_rates.toml"))[0]
-    assert first.setting.key == "d12e30e8ef0d03fce1aa62e002a43889"
+    assert first.setting.key == "c149b37ab1e3c624e70337938d2eca5e"
 
 
 def test_the_shortest_recipe() -> None:
@@ -313,3 +314,34 @@ def test_a_network_in_wrong_words(line: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said) as caught:
         parse_recipe(f'[data]\nsource = "digits"\n[network]\n{line}\n')
     assert "\n" not in str(caught.value)
+
+
+def test_a_field_that_is_new_leaves_keys_as_they_are() -> None:
+    """Stores of earlier versions hold settings without it; what they trained is what the default trains."""
+    setting = build_setting({"data.source": "digits", "network.layers": "conv 4 3, dropout 0.5, dense 3"})
+    training = {k: v for k, v in json.loads(setting.training).items() if k != "augment"}
+    network = json.loads(setting.network)
+    for layer in network["layers"]:
+        layer.pop("channels", None)
+    older = replace(setting, training=json.dumps(training), network=json.dumps(network))
+    assert older.key == setting.key
+    for changes in ({"training.augment": "noise(0.1)"}, {"training.epochs": 3}, {"network.l2": 0.1}):
+        other = build_setting({"data.source": "digits", "network.layers": "conv 4 3, dropout 0.5, dense 3"} | changes)
+        assert other.key != setting.key
+
+
+def test_defaults_never_change() -> None:
+    """A default is part of no key, so another one would give two settings one key: raise `NUMERICS` with it."""
+    assert TrainingConfig() == TrainingConfig(
+        loss="mse", optimizer="sgd", learning_rate=0.1, schedule="constant", batch_size="full", epochs=1000,
+        stopping=(), clip_norm=None, clip_value=None, validation=0.0, test=0.0, stratify=False, metrics=(),
+        log_every=1, dtype="float64", class_weight=None, shuffle=True, window=0, augment=(),
+    )  # fmt: skip
+    defaults = {
+        f"{name}.{f.name}": f.default
+        for name, cls in LAYERS.items()
+        for f in fields(cls)  # type: ignore[arg-type]
+        if f.default is not MISSING
+    }
+    digest = hashlib.blake2b(json.dumps(defaults, sort_keys=True).encode(), digest_size=8).hexdigest()
+    assert digest == "a0e7c4683c1cf36f", "a layer has a new field (then write this digest anew), or another default"

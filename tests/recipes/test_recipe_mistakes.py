@@ -8,10 +8,10 @@ import pytest
 
 from chainrule.errors import RecipeError
 from chainrule.experiments import load_recipe, parse_recipe
-from chainrule.experiments.recipe_data import check_with_data
-from chainrule.experiments.recipe_errors import OTHER_NAMES
-from chainrule.experiments.schema import TABLES
-from chainrule.experiments.settings import KNOWN_KEYS
+from chainrule.experiments.recipes.data_checks import check_with_data
+from chainrule.experiments.recipes.errors import OTHER_NAMES
+from chainrule.experiments.recipes.schema import TABLES
+from chainrule.experiments.recipes.settings import KNOWN_KEYS
 
 DATA = '[data]\nsource = "xor"\n'
 

@@ -9,9 +9,9 @@ import pytest
 
 from chainrule.data import DATASETS, load
 from chainrule.experiments import expand, parse_recipe, seeds_of
-from chainrule.experiments.obtain import obtain
-from chainrule.experiments.recipe_data import check_with_data
-from chainrule.experiments.starter import starter_text
+from chainrule.experiments.recipes.data_checks import check_with_data
+from chainrule.experiments.recipes.starter import starter_text
+from chainrule.experiments.running.obtain import obtain
 
 
 @pytest.mark.parametrize("name", sorted(set(DATASETS) - {"mnist"}))

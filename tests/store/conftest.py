@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from chainrule import Runs
-from chainrule.experiments.grid import Setting, make_setting
+from chainrule.experiments.recipes.grid import Setting, make_setting
+from chainrule.experiments.running.tasks import Task, make_tasks, source_of
 from chainrule.experiments.store import Store
-from chainrule.experiments.tasks import Task, make_tasks, source_of
 from chainrule.nn import mlp
 from chainrule.population import TrainingConfig
 from chainrule.runs import Run

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from chainrule.experiments.grid import make_setting
-from chainrule.experiments.tasks import Task
+from chainrule.experiments.recipes.grid import make_setting
+from chainrule.experiments.running.tasks import Task
 from chainrule.nn import mlp
 from chainrule.population import Member, TrainingConfig
 from chainrule.runs import Run

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.experiments.running.tasks import Task, make_tasks
 from chainrule.experiments.store.records import machine_text
-from chainrule.experiments.tasks import Task, make_tasks
 from chainrule.runs import Run
 
 ASSETS = Path(__file__).with_name("assets")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import StoreError
-from chainrule.experiments.obtain import obtain
+from chainrule.experiments.running.obtain import obtain
+from chainrule.experiments.running.tasks import make_tasks
 from chainrule.experiments.store import Store
-from chainrule.experiments.tasks import make_tasks
 from tests.store.conftest import Open, Pairs, assert_same, setting_of
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError
+from chainrule.experiments.running.tasks import make_tasks
 from chainrule.experiments.store import Rule, Store, parse_rule
 from chainrule.experiments.store.axes import axes_of
-from chainrule.experiments.tasks import make_tasks
 from chainrule.nn import Network, mlp, parse_layers
 from chainrule.nn._describe import describe_layer
 from tests.store.conftest import Open, Pairs, setting_of, train

@@ -15,10 +15,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from chainrule.errors import StoreError
-from chainrule.experiments.grid import Setting
+from chainrule.experiments.recipes.grid import Setting
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.tables import SCHEMA
-from chainrule.experiments.tasks import Task
 from tests.store.conftest import Pairs, assert_same
 from tests.store.schema_1 import ASSETS, FIELDS, TABLES, rows_of_1, write_1
 

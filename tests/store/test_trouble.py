@@ -22,10 +22,10 @@ from sqlalchemy import create_engine, text, update
 from sqlalchemy.engine import make_url
 
 from chainrule.errors import StoreError
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.owners import start_of, this_host
 from chainrule.experiments.store.tables import leases, owners
-from chainrule.experiments.tasks import Task
 from tests.store.conftest import Open, Pairs, assert_same
 from tests.store.makers import made_up
 

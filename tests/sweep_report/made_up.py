@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.experiments import Cell, expand, parse_recipe
-from chainrule.experiments.sweep_result import CellResult, SweepResult
+from chainrule.experiments.sweeps.result import CellResult, SweepResult
 from chainrule.population import Member
 from chainrule.runs import Divergence, Run, Runs
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from chainrule.errors import ConfigError, RunError
-from chainrule.experiments.sweep_export import export, export_rows
-from chainrule.experiments.tasks import make_tasks
+from chainrule.experiments.running.tasks import make_tasks
+from chainrule.experiments.sweeps.export import export, export_rows
 from chainrule.runs import Runs
 from tests.sweep_report.made_up import Axes, Outcome, make_run, make_sweep, recipe_text
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from scipy.stats import binom, norm
 
 from chainrule.errors import DataError
-from chainrule.experiments.sweep_metrics import (
+from chainrule.experiments.sweeps.metrics import (
     best_validation_values,
     best_values,
     better_of,

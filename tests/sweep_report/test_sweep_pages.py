@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from chainrule.experiments.sweep_summary import summarise
-from chainrule.experiments.verdicts import Picture, Verdict
+from chainrule.experiments.sweeps.summary import summarise
+from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.report.records import (
     EstimatesFigure,
     FanFigure,

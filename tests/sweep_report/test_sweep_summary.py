@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.sweep_choice import shared_table
-from chainrule.experiments.sweep_summary import summarise, summarise_group, varied_axes
+from chainrule.experiments.sweeps.choice import shared_table
+from chainrule.experiments.sweeps.summary import summarise, summarise_group, varied_axes
 from chainrule.runs import Runs
 from tests.sweep_report.made_up import TWO_AXES, Axes, Outcome, make_run, make_sweep, rate_is, recipe_text
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.experiments.endings import without_arrays
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.recipe import parse_recipe
-from chainrule.experiments.tasks import Task
+from chainrule.experiments.recipes.recipe import parse_recipe
+from chainrule.experiments.running.endings import without_arrays
+from chainrule.experiments.running.tasks import Task
+from chainrule.experiments.sweeps.experiment import Experiment
 from chainrule.runs import Run
 
 RECIPE = """

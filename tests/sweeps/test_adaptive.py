@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.adaptive import Adaptive, add_seeds, neighbours
-from chainrule.experiments.grid import Cell, Setting
-from chainrule.experiments.sweep_result import anytime_rate, on_shared_seeds
+from chainrule.experiments.recipes.grid import Cell, Setting
+from chainrule.experiments.sweeps.adaptive import Adaptive, add_seeds, neighbours
+from chainrule.experiments.sweeps.result import anytime_rate, on_shared_seeds
 from chainrule.stats import success_rate
 from tests.sweeps.conftest import Memory, make_experiment
 

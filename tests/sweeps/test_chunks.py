@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from chainrule.experiments import chunks
-from chainrule.experiments.chunks import SEED_BLOCK, Pace, Queue, kind_of, work_of
-from chainrule.experiments.grid import Setting, make_setting
-from chainrule.experiments.tasks import Task, make_tasks
+from chainrule.experiments.recipes.grid import Setting, make_setting
+from chainrule.experiments.running import chunks
+from chainrule.experiments.running.chunks import SEED_BLOCK, Pace, Queue, kind_of, work_of
+from chainrule.experiments.running.tasks import Task, make_tasks
 from chainrule.nn import mlp, parse_layers
 from chainrule.population import TrainingConfig
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import ChainruleError, ConfigError, StoreError
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.recipe import parse_recipe
-from chainrule.experiments.scores import quantity_of, score_of, successes_of
+from chainrule.experiments.recipes.recipe import parse_recipe
+from chainrule.experiments.recipes.scores import quantity_of, score_of, successes_of
 from chainrule.experiments.store import Store
-from chainrule.experiments.sweeper import SweepEvent
+from chainrule.experiments.sweeps.experiment import Experiment
+from chainrule.experiments.sweeps.sweeper import SweepEvent
 from tests.sweeps.conftest import SUCCESS, Memory, make_experiment, same
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from chainrule import Runs, train
 from chainrule.errors import ConfigError
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.grid import Setting
-from chainrule.experiments.halving import Halving, HalvingReport, shortened
-from chainrule.experiments.scores import quantity_of, score_of
-from chainrule.experiments.sweep_result import SweepResult
+from chainrule.experiments.recipes.grid import Setting
+from chainrule.experiments.recipes.scores import quantity_of, score_of
+from chainrule.experiments.sweeps.experiment import Experiment
+from chainrule.experiments.sweeps.halving import Halving, HalvingReport, shortened
+from chainrule.experiments.sweeps.result import SweepResult
 from chainrule.stats import success_rate
 from tests.sweeps.conftest import SUCCESS, Memory, make_experiment, same
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from chainrule.experiments.experiment import Experiment
+from chainrule.experiments.sweeps.experiment import Experiment
 from studies.kill_test import compare, study, sweep_command, wanted
 
 RECIPE = """

@@ -12,12 +12,12 @@ import pytest
 from chainrule import train
 from chainrule.engines import ProgressEvent
 from chainrule.errors import ChainruleError, ConfigError, StoreError
-from chainrule.experiments import chunks
-from chainrule.experiments.endings import ended
-from chainrule.experiments.grid import Setting, make_setting
-from chainrule.experiments.obtain import Obtained, ObtainEvent, obtain
+from chainrule.experiments.recipes.grid import Setting, make_setting
+from chainrule.experiments.running import chunks
+from chainrule.experiments.running.endings import ended
+from chainrule.experiments.running.obtain import Obtained, ObtainEvent, obtain
+from chainrule.experiments.running.tasks import Task, make_tasks, source_of
 from chainrule.experiments.store import Store
-from chainrule.experiments.tasks import Task, make_tasks, source_of
 from chainrule.nn import mlp
 from chainrule.population import TrainingConfig
 from chainrule.runs import Run

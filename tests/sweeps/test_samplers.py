@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.axes import Axis
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.optuna_sampler import range_of
-from chainrule.experiments.recipe import parse_recipe
-from chainrule.experiments.samplers import Sampling
+from chainrule.experiments.recipes.axes import Axis
+from chainrule.experiments.recipes.recipe import parse_recipe
+from chainrule.experiments.sweeps.experiment import Experiment
+from chainrule.experiments.sweeps.optuna_sampler import range_of
+from chainrule.experiments.sweeps.samplers import Sampling
 from tests.sweeps.conftest import SUCCESS, Memory, make_experiment
 
 SPACE = """

@@ -12,7 +12,7 @@ from chainrule.cli._durations import duration_text, parse_duration
 from chainrule.cli._sweep_live import SweepLive
 from chainrule.errors import ConfigError
 from chainrule.experiments.store import Store
-from chainrule.experiments.sweeper import SweepEvent, Watched
+from chainrule.experiments.sweeps.sweeper import SweepEvent, Watched
 from tests.cli.conftest import run_in
 from tests.sweeps.conftest import SUCCESS, make_experiment
 

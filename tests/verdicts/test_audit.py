@@ -10,12 +10,12 @@ import pytest
 from scipy import stats
 
 from chainrule.errors import ConfigError, ShapeError
-from chainrule.experiments.audit import audit, audit_values, one_cell, parse_claim, usual_seeds
-from chainrule.experiments.bench import Bench
-from chainrule.experiments.grid import Cell, expand
-from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.recipe import load_recipe
-from chainrule.experiments.sides import candidates_of
+from chainrule.experiments.recipes.grid import Cell, expand
+from chainrule.experiments.recipes.recipe import load_recipe
+from chainrule.experiments.verdicts.audit import audit, audit_values, one_cell, parse_claim, usual_seeds
+from chainrule.experiments.verdicts.bench import Bench
+from chainrule.experiments.verdicts.measures import parse_measure
+from chainrule.experiments.verdicts.sides import candidates_of
 from chainrule.stats.audit import order_chance
 from chainrule.stats.orders import chain_chance
 

@@ -13,12 +13,12 @@ from scipy import stats
 
 from chainrule import Runs, compare, mlp, train
 from chainrule.errors import ConfigError, RecipeError
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.fair_tuning import metric_score, split_seeds, success_score
-from chainrule.experiments.judging import Pair, judge
-from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.sides import side_of
-from chainrule.experiments.verdicts import Verdict
+from chainrule.experiments.sweeps.experiment import Experiment
+from chainrule.experiments.verdicts.fair_tuning import metric_score, split_seeds, success_score
+from chainrule.experiments.verdicts.judging import Pair, judge
+from chainrule.experiments.verdicts.measures import parse_measure
+from chainrule.experiments.verdicts.sides import side_of
+from chainrule.experiments.verdicts.verdict import Verdict
 
 MODE: Any = "mode"
 ADAM, SGD = "optimizer=adam,learning_rate=0.3", "optimizer=sgd,learning_rate=0.3"

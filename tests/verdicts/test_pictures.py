@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chainrule.experiments.verdicts import Picture, Verdict
+from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.report import write_figure
 from chainrule.report.verdict_figure import verdict_figure, verdict_record
 

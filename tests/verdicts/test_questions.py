@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.questions import answer, answer_all
-from chainrule.experiments.sweep_result import SweepResult
+from chainrule.experiments.sweeps.experiment import Experiment
+from chainrule.experiments.sweeps.result import SweepResult
+from chainrule.experiments.verdicts.questions import answer, answer_all
 
 QUESTIONS = """
 [[questions]]

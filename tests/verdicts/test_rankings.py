@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.bench import Bench
-from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.rankings import pairs_table, rank, rank_values
-from chainrule.experiments.sides import side_of
+from chainrule.experiments.verdicts.bench import Bench
+from chainrule.experiments.verdicts.measures import parse_measure
+from chainrule.experiments.verdicts.rankings import pairs_table, rank, rank_values
+from chainrule.experiments.verdicts.sides import side_of
 from chainrule.stats import compare_rates, holm
 
 NAMES = ("good", "nearly", "bad")

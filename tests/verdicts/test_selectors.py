@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.audit import parse_claim
-from chainrule.experiments.grid import expand
-from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.recipe import load_recipe, parse_recipe
-from chainrule.experiments.selectors import (
+from chainrule.experiments.recipes.grid import expand
+from chainrule.experiments.recipes.recipe import load_recipe, parse_recipe
+from chainrule.experiments.recipes.selectors import (
     axes_of,
     parse_selector,
     resolve,
@@ -23,6 +21,8 @@ from chainrule.experiments.selectors import (
     selector_words,
     split_outside,
 )
+from chainrule.experiments.verdicts.audit import parse_claim
+from chainrule.experiments.verdicts.measures import parse_measure
 
 AXES: dict[str, list[Any]] = {
     "training.optimizer": ["sgd", "momentum(0.9)", "momentum(0.5)", "adam"],

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError, DataError, ShapeError
-from chainrule.experiments.bench import Bench
-from chainrule.experiments.grid import expand
-from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.recipe import load_recipe
-from chainrule.experiments.sides import Candidate, candidates_of
-from chainrule.experiments.spread import (
+from chainrule.experiments.recipes.grid import expand
+from chainrule.experiments.recipes.recipe import load_recipe
+from chainrule.experiments.verdicts.bench import Bench
+from chainrule.experiments.verdicts.measures import parse_measure
+from chainrule.experiments.verdicts.sides import Candidate, candidates_of
+from chainrule.experiments.verdicts.spread import (
     changed_alone,
     crossed_design,
     prime_below,

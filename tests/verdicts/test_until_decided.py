@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from chainrule import compare
-from chainrule.experiments.measures import Values, parse_measure
 from chainrule.experiments.store import Store
-from chainrule.experiments.until_decided import FIRST_BATCH, LARGEST_BATCH, batches, run_until_decided
-from chainrule.experiments.verdicts import Verdict
+from chainrule.experiments.verdicts.measures import Values, parse_measure
+from chainrule.experiments.verdicts.until_decided import FIRST_BATCH, LARGEST_BATCH, batches, run_until_decided
+from chainrule.experiments.verdicts.verdict import Verdict
 
 ADAM, SGD = "optimizer=adam,learning_rate=0.3", "optimizer=sgd,learning_rate=0.3"
 Draw = Callable[[np.random.Generator, int], tuple[Values, Values]]

@@ -17,8 +17,8 @@ from chainrule.errors import ConfigError, one_line
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from chainrule.experiments.bench import Bench
-    from chainrule.experiments.verdicts import Verdict
+    from chainrule.experiments.verdicts.bench import Bench
+    from chainrule.experiments.verdicts.verdict import Verdict
 
 STORE = "Where runs are looked up and kept: a file, or postgresql://... \\[default: nowhere]"
 QUANTITY = "What is compared: success, loss, validation_accuracy, epochs, 'loss@100', 'first accuracy>=0.99', ..."
@@ -70,7 +70,7 @@ def working_bench(
     """Give the bench that a command's options ask for, with a progress bar; close what it opened."""
     from chainrule.cli._options import parse_resources
     from chainrule.cli._request import check_engine
-    from chainrule.experiments.bench import Bench, open_store
+    from chainrule.experiments.verdicts.bench import Bench, open_store
 
     check_engine(engine)
     resources = parse_resources(threads, memory)
@@ -129,7 +129,7 @@ def write(verdict: Verdict, folder: Path) -> list[Path]:
 
 def one_recipe(path: str) -> Any:
     """Read a recipe that trains something."""
-    from chainrule.experiments.recipe import load_recipe
+    from chainrule.experiments.recipes.recipe import load_recipe
 
     recipe = load_recipe(parse_path(path, "RECIPE"))
     if not recipe.trains:

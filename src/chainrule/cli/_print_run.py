@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chainrule.cli._console import Output, clean, count, number, pairs, share, table
 from chainrule.cli._summary import RateSummary, Spread
-from chainrule.experiments.success import SuccessRule
+from chainrule.experiments.recipes.success import SuccessRule
 from chainrule.metrics import metric
 from chainrule.runs import Run, Runs
 

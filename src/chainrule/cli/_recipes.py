@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.cli._console import Output, clean, count, pairs, table
 from chainrule.cli._durations import duration_text
-from chainrule.experiments.grid import Cell, expand, seeds_of
+from chainrule.experiments.recipes.grid import Cell, expand, seeds_of
 from chainrule.machine import usable_memory
 from chainrule.resources import memory_text
 
 if TYPE_CHECKING:
-    from chainrule.experiments.axes import AnyAxis
-    from chainrule.experiments.estimate import Estimate
-    from chainrule.experiments.schema import Recipe
+    from chainrule.experiments.recipes.axes import AnyAxis
+    from chainrule.experiments.recipes.schema import Recipe
+    from chainrule.experiments.sweeps.estimate import Estimate
 
 MOST_CELLS = 30
 """Cells listed unless all are asked for."""

@@ -15,7 +15,7 @@ from chainrule.data.preprocess import MISSING
 from chainrule.data.tables import is_table
 from chainrule.engines import ENGINES
 from chainrule.errors import ConfigError, one_line, unknown_name
-from chainrule.experiments.success import SuccessRule, check_rule, default_rule, parse_success, with_metric
+from chainrule.experiments.recipes.success import SuccessRule, check_rule, default_rule, parse_success, with_metric
 from chainrule.nn import Network
 from chainrule.population import TrainingConfig
 from chainrule.resources import Resources

@@ -16,7 +16,7 @@ from chainrule.cli._summary import RateSummary, by_rate, summarize
 from chainrule.cli._training import parts_of
 from chainrule.data import Split
 from chainrule.errors import ChainruleError
-from chainrule.experiments.success import SuccessRule
+from chainrule.experiments.recipes.success import SuccessRule
 from chainrule.metrics import for_task
 from chainrule.report.records import FigureRecord
 from chainrule.runs import Run, Runs

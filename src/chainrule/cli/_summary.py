@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.experiments.success import SuccessRule, epochs_to_success
+from chainrule.experiments.recipes.success import SuccessRule, epochs_to_success
 from chainrule.metrics import for_task
 from chainrule.report.records import FanSeries
 from chainrule.runs import Run, Runs

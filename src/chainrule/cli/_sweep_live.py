@@ -19,14 +19,14 @@ from rich.text import Text
 
 from chainrule.cli._console import Output, clean, count, number, table
 from chainrule.cli._durations import duration_text
-from chainrule.experiments.quantities import values_of
-from chainrule.experiments.scores import SUCCESS, quantity_of, successes_of
-from chainrule.experiments.sweeper import SweepEvent, Watched
+from chainrule.experiments.recipes.quantities import values_of
+from chainrule.experiments.recipes.scores import SUCCESS, quantity_of, successes_of
+from chainrule.experiments.sweeps.sweeper import SweepEvent, Watched
 from chainrule.runs import Runs
 from chainrule.stats import RateInterval, success_rate
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Recipe
+    from chainrule.experiments.recipes.schema import Recipe
 
 FIRST_LINE, LAST_LINE = 5.0, 60.0
 """Seconds until the first line, and between two lines at most: each pause is twice the last."""

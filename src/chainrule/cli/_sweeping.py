@@ -22,21 +22,21 @@ from chainrule.cli._saving import check_out
 from chainrule.cli._sweep_live import SweepLive
 from chainrule.cli.sweep import SweepRequest, default_store
 from chainrule.errors import ConfigError
-from chainrule.experiments.adaptive import Adaptive
-from chainrule.experiments.experiment import Experiment
-from chainrule.experiments.samplers import Sampling
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.place import VARIABLE
-from chainrule.experiments.sweep_export import export
-from chainrule.experiments.sweep_result import SweepResult
-from chainrule.experiments.sweep_summary import CellSummary, summarise
-from chainrule.experiments.sweeper import SweepEvent
+from chainrule.experiments.sweeps.adaptive import Adaptive
+from chainrule.experiments.sweeps.experiment import Experiment
+from chainrule.experiments.sweeps.export import export
+from chainrule.experiments.sweeps.result import SweepResult
+from chainrule.experiments.sweeps.samplers import Sampling
+from chainrule.experiments.sweeps.summary import CellSummary, summarise
+from chainrule.experiments.sweeps.sweeper import SweepEvent
 from chainrule.report.sweeps import PlainTable, plain_tables, write_sweep
 from chainrule.report.sweeps.sentences import best_sentence, curse_verdict, importance_sentence, lost_lines, remarks
 from chainrule.resources import Resources
 
 if TYPE_CHECKING:
-    from chainrule.experiments.verdicts import Verdict
+    from chainrule.experiments.verdicts.verdict import Verdict
 
 MOST_ROWS = 40
 """Cells in the terminal's table; the page has more, the export all."""
@@ -137,7 +137,7 @@ def _answer(
     """Answer the recipe's questions; further runs are trained for it if nothing limits the time."""
     if not result.recipe.questions:
         return []
-    from chainrule.experiments.questions import answer_all
+    from chainrule.experiments.verdicts.questions import answer_all
 
     with Bar(output) as bar:
         try:

@@ -24,7 +24,7 @@ from chainrule.cli._summary import RateSummary, best_rate, by_rate, summarize
 from chainrule.data import DataSource, Split, split
 from chainrule.engines import ProgressEvent
 from chainrule.errors import RunError
-from chainrule.experiments.success import NOTE
+from chainrule.experiments.recipes.success import NOTE
 from chainrule.files import write_text
 from chainrule.metrics import for_task
 from chainrule.report.records import FigureRecord

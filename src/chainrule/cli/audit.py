@@ -81,13 +81,13 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Give the chance that a study of some size shows a claimed order."""
-    from chainrule.experiments.audit import audit as run_audit
-    from chainrule.experiments.audit import one_cell, parse_claim, usual_seeds
-    from chainrule.experiments.grid import expand, seeds_of
-    from chainrule.experiments.measures import parse_measure
-    from chainrule.experiments.scores import quantity_of
-    from chainrule.experiments.sides import candidates_of, read_selector
-    from chainrule.experiments.success import parse_success
+    from chainrule.experiments.recipes.grid import expand, seeds_of
+    from chainrule.experiments.recipes.scores import quantity_of
+    from chainrule.experiments.recipes.success import parse_success
+    from chainrule.experiments.verdicts.audit import audit as run_audit
+    from chainrule.experiments.verdicts.audit import one_cell, parse_claim, usual_seeds
+    from chainrule.experiments.verdicts.measures import parse_measure
+    from chainrule.experiments.verdicts.sides import candidates_of, read_selector
 
     check_level(level)
     check_count("--runs", runs)

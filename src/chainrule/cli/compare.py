@@ -30,11 +30,11 @@ from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet
 from chainrule.errors import ChainruleError, ConfigError
 
 if TYPE_CHECKING:
-    from chainrule.experiments.bench import Bench
-    from chainrule.experiments.compare import Terms
-    from chainrule.experiments.measures import Measure
-    from chainrule.experiments.sides import Side
-    from chainrule.experiments.verdicts import Verdict
+    from chainrule.experiments.verdicts.bench import Bench
+    from chainrule.experiments.verdicts.compare import Terms
+    from chainrule.experiments.verdicts.measures import Measure
+    from chainrule.experiments.verdicts.sides import Side
+    from chainrule.experiments.verdicts.verdict import Verdict
 
 EPILOG = """\
 A and B are recipes, recipes with a selector behind them (FILE:optimizer=adam),
@@ -107,9 +107,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Say which of two settings is better, or that it cannot be told yet."""
-    from chainrule.experiments.compare import Terms, compare_sides
-    from chainrule.experiments.measures import parse_measure
-    from chainrule.experiments.success import parse_success
+    from chainrule.experiments.recipes.success import parse_success
+    from chainrule.experiments.verdicts.compare import Terms, compare_sides
+    from chainrule.experiments.verdicts.measures import parse_measure
 
     check_count("--seeds", seeds)
     check_count("--max-seeds", max_seeds)
@@ -138,7 +138,7 @@ def _sides(
     what: list[str], where: tuple[str | None, str | None, str | None], success: str | None, quick: bool
 ) -> tuple[Side, ...]:
     """Return the two sides, or all those that are to be ranked."""
-    from chainrule.experiments.sides import named, side_of
+    from chainrule.experiments.verdicts.sides import named, side_of
 
     where_a, where_b, at = where
     for option, text in (("--a", where_a), ("--b", where_b), ("--at", at)):
@@ -175,8 +175,8 @@ def _joined(at: str | None, where: str | None) -> str | None:
 
 def _ranking(sides: tuple[Side, ...], measure: Measure, bench: Bench, terms: Terms) -> Verdict:
     """Rank all cells of one recipe, or several recipes."""
-    from chainrule.experiments.compare import first_seeds
-    from chainrule.experiments.rankings import rank
+    from chainrule.experiments.verdicts.compare import first_seeds
+    from chainrule.experiments.verdicts.rankings import rank
 
     if terms.until_decided:
         raise ConfigError("--until-decided takes two sides: give --a and --b, or a second recipe")

@@ -12,7 +12,7 @@ from chainrule.cli._options import ENGINE, MAX_SEEDS, MEMORY, THREADS, DataDir, 
 from chainrule.errors import ChainruleError, ConfigError
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Recipe
+    from chainrule.experiments.recipes.schema import Recipe
 
 EPILOG = """\
 A recipe is a TOML file: data, network, training, the axes that vary, seeds,
@@ -99,7 +99,7 @@ def new(
 ) -> None:
     """Write a commented recipe to start from; it runs in seconds."""
     from chainrule.cli._request import load_source
-    from chainrule.experiments.starter import starter_text
+    from chainrule.experiments.recipes.starter import starter_text
     from chainrule.files import write_text
 
     output = Output(quiet, as_json)
@@ -124,7 +124,7 @@ def check(
     """Check recipes: one line each, with what is wrong."""
     from chainrule.cli._recipes import told
     from chainrule.experiments import load_recipe
-    from chainrule.experiments.recipe_data import check_with_data
+    from chainrule.experiments.recipes.data_checks import check_with_data
 
     output = Output(quiet, as_json)
     results: list[dict[str, object]] = []
@@ -178,7 +178,7 @@ def show(
     from chainrule.cli._recipes import Shown
     from chainrule.cli._request import check_engine
     from chainrule.experiments import load_recipe
-    from chainrule.experiments.estimate import BUDGET, estimate
+    from chainrule.experiments.sweeps.estimate import BUDGET, estimate
 
     output = Output(quiet, as_json)
     if seeds is not None and not 1 <= seeds <= MAX_SEEDS:
@@ -208,7 +208,7 @@ def schema(
     as_json: Json = False,
 ) -> None:
     """Print the JSON schema of recipes, for editors."""
-    from chainrule.experiments.json_schema import recipe_schema, schema_text
+    from chainrule.experiments.recipes.json_schema import recipe_schema, schema_text
     from chainrule.files import write_text
 
     output = Output(quiet, as_json)

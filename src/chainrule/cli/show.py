@@ -54,7 +54,7 @@ def show(
     from chainrule.cli._saved import choose_rate, choose_seed, load_runs
     from chainrule.cli._saving import check_out
     from chainrule.cli._showing import Showing
-    from chainrule.experiments.success import parse_success, rule_of
+    from chainrule.experiments.recipes.success import parse_success, rule_of
 
     output = Output(quiet, as_json)
     runs = load_runs(run)

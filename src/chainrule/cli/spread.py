@@ -26,7 +26,7 @@ from chainrule.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from chainrule.experiments.verdicts import Verdict
+    from chainrule.experiments.verdicts.verdict import Verdict
 
 EPILOG = """\
 Initial weights, data, split, batch order and dropout each get seeds of their
@@ -70,13 +70,13 @@ def spread(
     as_json: Json = False,
 ) -> None:
     """Split the spread between runs by its sources."""
-    from chainrule.experiments.audit import one_cell
-    from chainrule.experiments.grid import expand
-    from chainrule.experiments.measures import parse_measure
-    from chainrule.experiments.sides import candidates_of, read_selector
-    from chainrule.experiments.spread import prime_below
-    from chainrule.experiments.spread import spread as run_spread
-    from chainrule.experiments.success import parse_success
+    from chainrule.experiments.recipes.grid import expand
+    from chainrule.experiments.recipes.success import parse_success
+    from chainrule.experiments.verdicts.audit import one_cell
+    from chainrule.experiments.verdicts.measures import parse_measure
+    from chainrule.experiments.verdicts.sides import candidates_of, read_selector
+    from chainrule.experiments.verdicts.spread import prime_below
+    from chainrule.experiments.verdicts.spread import spread as run_spread
 
     check_level(level)
     if runs < 1:

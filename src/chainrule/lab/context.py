@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from chainrule.data import DataSource, load, mnist_available
 from chainrule.experiments import Cell, Results, expand, load_recipe, seeds_of, values_of
-from chainrule.experiments.fair_tuning import split_seeds
-from chainrule.experiments.words import value_word
+from chainrule.experiments.recipes.words import value_word
+from chainrule.experiments.verdicts.fair_tuning import split_seeds
 from chainrule.runs import Runs
 from chainrule.stats import RateInterval, success_rate
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Recipe
+    from chainrule.experiments.recipes.schema import Recipe
     from chainrule.lab.replication import ReplicationRow
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -65,7 +65,7 @@ class Level:
         return success_rate(int(self.success.sum()), len(self.success))
 
     def values(self, quantity: str) -> Values:
-        """Return a quantity per run, see `chainrule.experiments.quantities`."""
+        """Return a quantity per run, see `chainrule.experiments.recipes.quantities`."""
         return values_of(quantity, self.runs)
 
     def called(self, name: str) -> Level:

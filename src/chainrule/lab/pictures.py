@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import Dataset
-from chainrule.experiments.sweep_metrics import middle
+from chainrule.experiments.sweeps.metrics import middle
 from chainrule.lab.context import Level, Values
 from chainrule.report.records import (
     BoundaryGrid,

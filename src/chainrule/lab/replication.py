@@ -23,7 +23,7 @@ from chainrule.lab.worked_example import entry
 from chainrule.runs import Runs
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Checked, Claim, Figure, Recipe, WorkedExample
+    from chainrule.experiments.recipes.schema import Checked, Claim, Figure, Recipe, WorkedExample
 
 RECIPES = Path(__file__).parent / "recipes" / "replication"
 
@@ -46,7 +46,7 @@ class ReplicationRow:
     value : float or None
         The reported number, in `unit`.
     quantity : str
-        What is compared (see `chainrule.experiments.quantities`), or the claim's kind and quantity.
+        What is compared (see `chainrule.experiments.recipes.quantities`), or the claim's kind and quantity.
     unit : str
         ``""``, ``"%"`` or ``"% of seeds"``: what median, low and high are in.
     n_seeds : int

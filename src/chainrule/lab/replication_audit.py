@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chainrule.experiments import Cell, Results, expand, find_cell, seeds_of
-from chainrule.experiments.audit import audit_values
-from chainrule.experiments.measures import parse_measure
-from chainrule.experiments.quantities import values_of
-from chainrule.experiments.verdicts import Verdict
+from chainrule.experiments.recipes.quantities import values_of
+from chainrule.experiments.verdicts.audit import audit_values
+from chainrule.experiments.verdicts.measures import parse_measure
+from chainrule.experiments.verdicts.verdict import Verdict
 from chainrule.lab.replication import replication_recipes
 from chainrule.report.records import Bar, BarFigure, SectionRecord, TableRecord, VerdictRecord
 from chainrule.report.records import Cell as TableCell
 from chainrule.stats.audit import Shown
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Recipe
+    from chainrule.experiments.recipes.schema import Recipe
 
 SEEDS = 200
 """Seeds behind the audit of a study with several runs a setting, each of which could be one unlike ours: 30 would say

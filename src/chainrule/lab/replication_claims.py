@@ -16,7 +16,7 @@ from chainrule.runs import Runs
 from chainrule.stats import MIN_PAIRS
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Claim
+    from chainrule.experiments.recipes.schema import Claim
 
 GetRuns = Callable[..., Runs]
 """Called with a selector and the quantities needed, gives the cell's runs."""

@@ -13,7 +13,7 @@ from chainrule.lab.replication_judging import Judgement, Reported, Values, impos
 from chainrule.runs import Run, Runs
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import Figure
+    from chainrule.experiments.recipes.schema import Figure
 
 NAN_IS_CLASS_0 = ("accuracy", "median_threshold_accuracy")
 """Metrics that test "output > threshold": a comparison with NaN is false, so a diverged network says class 0."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chainrule.errors import ChainruleError, ConfigError, unknown_name
 from chainrule.experiments import RunnerEvent, make_jobs, run_jobs
-from chainrule.experiments.jobs import job_cost
+from chainrule.experiments.running.jobs import job_cost
 from chainrule.files import check_folder
 from chainrule.lab.context import LabContext
 from chainrule.lab.plan import SECTIONS, LabSection

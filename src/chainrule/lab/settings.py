@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chainrule.experiments.grid import freeze
-from chainrule.experiments.words import axis_word, value_word
+from chainrule.experiments.recipes.grid import freeze
+from chainrule.experiments.recipes.words import axis_word, value_word
 from chainrule.lab.context import LabContext, section_recipe
 from chainrule.report.records import TextRecord
 from chainrule.report.sweeps.settings import settings_words

@@ -12,7 +12,7 @@ from chainrule.nn import mlp
 from chainrule.nn.ladder import ScalarNetwork
 
 if TYPE_CHECKING:
-    from chainrule.experiments.schema import WorkedExample
+    from chainrule.experiments.recipes.schema import WorkedExample
 
 NAMES = ("dV", "dc", "dW", "db")
 

@@ -4,6 +4,7 @@ Every function stands beside its derivative, every derivative is a row in the gr
 """
 
 from chainrule.nn._base import Layer, LayerRecord
+from chainrule.nn._describe import LAYERS
 from chainrule.nn._types import Array, Params
 from chainrule.nn.activations import ACTIVATIONS, Activation, activation
 from chainrule.nn.batch_norm import BatchNorm
@@ -23,6 +24,7 @@ from chainrule.nn.trace import Trace, TraceStep
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "LAYERS",
     "LOSSES",
     "Activation",
     "Array",

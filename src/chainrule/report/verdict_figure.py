@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chainrule.experiments.verdicts import Picture, Verdict
+from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.report.records import (
     Bar,
     BarFigure,

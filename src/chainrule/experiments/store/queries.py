@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import ConfigError, one_line
-from chainrule.experiments.grid import Setting
+from chainrule.experiments.recipes.grid import Setting
 from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.columns import Floats, Frame, Ints, chosen_series
 from chainrule.experiments.store.reading import read_series

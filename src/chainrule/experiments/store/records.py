@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import FittedPreprocessing
-from chainrule.experiments.grid import Setting
+from chainrule.experiments.recipes.grid import Setting
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store.packing import pack, unpack
-from chainrule.experiments.tasks import Task
 from chainrule.nn import Array, Network, Params
 from chainrule.population import Member, TrainingConfig
 from chainrule.runs import STOP_REASONS, Divergence, Run

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from chainrule.errors import StoreError
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store import queries
 from chainrule.experiments.store.checking import CheckReport, check
 from chainrule.experiments.store.columns import Frame
@@ -30,7 +31,6 @@ from chainrule.experiments.store.tables import series
 from chainrule.experiments.store.trouble import guard
 from chainrule.experiments.store.words import Words
 from chainrule.experiments.store.writing import Origin, put_records, stored_digests
-from chainrule.experiments.tasks import Task
 from chainrule.runs import Run
 
 

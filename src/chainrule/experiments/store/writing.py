@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, insert, select
 
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store.axes import axes_of
 from chainrule.experiments.store.owners import parts_of
 from chainrule.experiments.store.records import Record
 from chainrule.experiments.store.tables import arrays, axis_values, batches, columns, runs, series
 from chainrule.experiments.store.words import Words, tag_of
-from chainrule.experiments.tasks import Task
 
 FACTS = ("seed", "converged", "diverged", "epochs", "seconds")
 """Columns that every run has, before its final values; and the number of its series."""

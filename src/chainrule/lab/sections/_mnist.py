@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.experiments import expand
-from chainrule.experiments.words import value_word
+from chainrule.experiments.recipes.words import value_word
 from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import fan, interval_text
 from chainrule.lab.replication import replication_recipes
@@ -52,7 +52,7 @@ def mnist_block(
     keys : sequence of str
         Histories to draw.
     quantities : sequence of str
-        Columns of the table, see `chainrule.experiments.quantities`.
+        Columns of the table, see `chainrule.experiments.recipes.quantities`.
     extra : sequence of records
         What else to show.
     """

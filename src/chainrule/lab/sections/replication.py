@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from chainrule.experiments import Cell, find_cell, parse_quantity
-from chainrule.experiments.grid import expand
+from chainrule.experiments.recipes.grid import expand
 from chainrule.lab.context import LabContext
 from chainrule.lab.replication import (
     ReplicationRow,

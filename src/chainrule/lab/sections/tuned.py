@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.experiments.fair_tuning import Score, best_of, success_score
-from chainrule.experiments.words import value_word
+from chainrule.experiments.recipes.words import value_word
+from chainrule.experiments.verdicts.fair_tuning import Score, best_of, success_score
 from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import fan, group, interval_text, rate_row
 from chainrule.lab.sections._sweep import few, slug

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.experiments.sweep_choice import is_loss
-from chainrule.experiments.sweep_summary import CellSummary, GroupSummary, SweepSummary
-from chainrule.experiments.words import axis_word
+from chainrule.experiments.recipes.words import axis_word
+from chainrule.experiments.sweeps.choice import is_loss
+from chainrule.experiments.sweeps.summary import CellSummary, GroupSummary, SweepSummary
 from chainrule.report.records import EstimateRow, EstimatesFigure, ParallelAxis, ParallelFigure
 from chainrule.report.sweeps.choice import score_row, told_apart
 from chainrule.report.sweeps.levels import MOST_LEVELS, groups_of, is_log, levels_of, numbers_of

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.experiments.sweep_result import SweepResult
-from chainrule.experiments.sweep_summary import SweepSummary, summarise
+from chainrule.experiments.sweeps.result import SweepResult
+from chainrule.experiments.sweeps.summary import SweepSummary, summarise
 from chainrule.report.records import Item, ReportRecord, SectionRecord, TextRecord, VerdictRecord
 from chainrule.report.sweeps.axes import groups_figure, importance_figure, parallel_figure
 from chainrule.report.sweeps.choice import best_figure, winner_figure
@@ -29,7 +29,7 @@ from chainrule.report.verdict_figure import verdict_figure, verdict_record
 from chainrule.stats import MIN_PAIRS
 
 if TYPE_CHECKING:
-    from chainrule.experiments.verdicts import Verdict
+    from chainrule.experiments.verdicts.verdict import Verdict
 
 
 def sweep_report(

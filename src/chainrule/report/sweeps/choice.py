@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from chainrule.experiments.sweep_choice import winner_score
-from chainrule.experiments.sweep_metrics import Middle
-from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
-from chainrule.experiments.words import axis_word
+from chainrule.experiments.recipes.words import axis_word
+from chainrule.experiments.sweeps.choice import winner_score
+from chainrule.experiments.sweeps.metrics import Middle
+from chainrule.experiments.sweeps.summary import CellSummary, SweepSummary
 from chainrule.report.records import EstimateRow, EstimatesFigure
 from chainrule.report.sweeps.levels import rising
 from chainrule.report.sweeps.sentences import winner_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.experiments.sweep_metrics import better_of
-from chainrule.experiments.sweep_summary import SweepSummary
-from chainrule.experiments.words import axis_word, metric_word
+from chainrule.experiments.recipes.words import axis_word, metric_word
+from chainrule.experiments.sweeps.metrics import better_of
+from chainrule.experiments.sweeps.summary import SweepSummary
 from chainrule.report.records import FanFigure, FanPanel, FanSeries
 from chainrule.report.sweeps.levels import Levels, levels_of
 from chainrule.report.sweeps.tables import shown_metrics

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.experiments.sweep_summary import GroupSummary, SweepSummary, summarise_group
-from chainrule.experiments.words import axis_word
+from chainrule.experiments.recipes.words import axis_word
+from chainrule.experiments.sweeps.summary import GroupSummary, SweepSummary, summarise_group
 from chainrule.report.sweeps.words import level_word
 
 MOST_LEVELS = 24

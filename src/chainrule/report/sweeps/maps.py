@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.experiments.sweep_summary import GroupSummary, SweepSummary, summarise_group
-from chainrule.experiments.words import axis_word
+from chainrule.experiments.recipes.words import axis_word
+from chainrule.experiments.sweeps.summary import GroupSummary, SweepSummary, summarise_group
 from chainrule.report.records import HeatmapFigure, RateMapFigure
 from chainrule.report.sweeps.choice import told_apart
 from chainrule.report.sweeps.levels import Levels, levels_of

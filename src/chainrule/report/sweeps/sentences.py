@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from chainrule.experiments.sweep_metrics import Middle
-from chainrule.experiments.sweep_summary import CellSummary, SweepSummary
-from chainrule.experiments.words import axis_word, metric_word
+from chainrule.experiments.recipes.words import axis_word, metric_word
+from chainrule.experiments.sweeps.metrics import Middle
+from chainrule.experiments.sweeps.summary import CellSummary, SweepSummary
 from chainrule.report.records import VerdictRecord
 from chainrule.report.sweeps.words import count, level_text, listed, percent, place_words, score_text
 from chainrule.stats import MIN_PAIRS, RateInterval

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.experiments.grid import freeze
-from chainrule.experiments.sweep_summary import SweepSummary
-from chainrule.experiments.words import axis_word
+from chainrule.experiments.recipes.grid import freeze
+from chainrule.experiments.recipes.words import axis_word
+from chainrule.experiments.sweeps.summary import SweepSummary
 from chainrule.report.records import TextRecord
 from chainrule.report.sweeps.words import count, level_word, listed
 

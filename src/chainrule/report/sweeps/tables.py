@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chainrule.experiments.sweep_summary import CellSummary, GroupSummary, SweepSummary
-from chainrule.experiments.words import axis_word, metric_word
+from chainrule.experiments.recipes.words import axis_word, metric_word
+from chainrule.experiments.sweeps.summary import CellSummary, GroupSummary, SweepSummary
 from chainrule.report.records import Badge, Cell, TableRecord
 from chainrule.report.sweeps.levels import groups_of
 from chainrule.report.sweeps.words import count, level_text, level_word, middle_text, rate_text, share_text

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.experiments.sweep_metrics import Middle
-from chainrule.experiments.words import axis_word, value_word
+from chainrule.experiments.recipes.words import axis_word, value_word
+from chainrule.experiments.sweeps.metrics import Middle
 from chainrule.stats import MIN_PAIRS, RateInterval
 
 

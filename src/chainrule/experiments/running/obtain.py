@@ -1,0 +1,375 @@
+"""Obtaining runs: those that a store has are read, the others are trained, in chunks that are saved as they end.
+
+What may go wrong, and what then happens:
+
+- Ctrl-C: members that had ended are saved, the others are given up; what is there is returned.
+- ``kill -9``: at most the chunk in training is lost; the store gives its claim to whoever asks next.
+- A setting that cannot be trained: its chunk is divided until it is found; all others are trained.
+- Another process works on the same runs: they are left to it, and read when it has saved them.
+- A deadline: no further chunk is begun.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chainrule.engines import ProgressEvent
+from chainrule.errors import ChainruleError
+from chainrule.experiments.recipes.grid import Setting
+from chainrule.experiments.running.chunks import LEAST_SECONDS, TARGET_SECONDS, Pace, Queue
+from chainrule.experiments.running.endings import ended, no_interrupt, without_arrays
+from chainrule.experiments.running.tasks import Task, make_tasks, source_of
+from chainrule.resources import Resources, resources_from
+from chainrule.runs import Run, Runs
+from chainrule.training import train_members
+
+SECONDS_BETWEEN_EVENTS = 0.2
+POLL_SECONDS = (0.05, 1.0)
+"""How long to wait for other processes before looking again: at first, and at most."""
+
+Work = Iterable[tuple[Setting, Sequence[int]]]
+
+
+class RunKeeper(Protocol):
+    """What `obtain` needs of a store. Every method may raise `chainrule.errors.StoreError`."""
+
+    def claim(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return the tasks that are neither stored nor in work elsewhere, reserved for this process."""
+
+    def release(self, tasks: Sequence[Task]) -> None:
+        """Give back the reservation of tasks; those that are not reserved are passed over."""
+
+    def save(self, runs: Sequence[tuple[Task, Run]]) -> None:
+        """Keep finished runs, all or none, and give back their reservation."""
+
+    def load(self, tasks: Sequence[Task], arrays: bool = True) -> dict[Task, Run]:
+        """Return the stored runs of tasks; without arrays, their weights, histories and windows are empty."""
+
+
+@dataclass(frozen=True)
+class ObtainEvent:
+    """What is told at the start, after each chunk, and a few times a second in between.
+
+    Attributes
+    ----------
+    runs : sequence of (Task, Run)
+        The runs that are new since the last event.
+    done, total : int
+        Runs there are, and runs asked for.
+    seconds : float
+        Since the start.
+    trained : bool
+        Whether `runs` were trained now; otherwise the store had them.
+    failed : int
+        Runs that cannot be had because their setting cannot be trained.
+    elsewhere : int
+        Runs left to other processes.
+    left : float or None
+        Seconds until the end is expected, at the deadline at the latest; None as long as nothing has been measured.
+    """
+
+    runs: Sequence[tuple[Task, Run]]
+    done: int
+    total: int
+    seconds: float
+    trained: bool = True
+    failed: int = 0
+    elsewhere: int = 0
+    left: float | None = None
+
+
+Hear = Callable[[ObtainEvent], None]
+
+
+@dataclass
+class Obtained:
+    """Runs by setting, in the order of the seeds asked for, and how they came about.
+
+    Attributes
+    ----------
+    runs : dict of str to Runs
+        By `Setting.key`; settings without any run are left out.
+    missing : dict of str to str
+        By `Setting.key`: why seeds are lacking.
+    computed, reused : int
+        Runs trained now, and runs that the store had or got from another process.
+    interrupted : bool
+        Whether Ctrl-C ended it early.
+    out_of_time : bool
+        Whether the deadline did.
+    seconds : float
+        Wall time.
+    """
+
+    runs: dict[str, Runs] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    computed: int = 0
+    reused: int = 0
+    interrupted: bool = False
+    out_of_time: bool = False
+    seconds: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing ended it early."""
+        return not (self.interrupted or self.out_of_time)
+
+
+def obtain(
+    work: Work,
+    *,
+    store: RunKeeper | None = None,
+    engine: str = "auto",
+    resources: Resources | None = None,
+    data_dir: str | None = None,
+    progress: Hear | None = None,
+    deadline: float | None = None,
+    fail_fast: bool = False,
+    pace: Pace | None = None,
+    arrays: bool = True,
+) -> Obtained:
+    """Return the runs of settings and seeds: from the store where it has them, else trained and saved.
+
+    Parameters
+    ----------
+    work : iterable of (Setting, seeds)
+        What is wanted; each run once, however often it is named.
+    store : RunKeeper, optional
+        Where runs are kept; without one nothing survives the process.
+    engine : str
+        ``"auto"`` or the name of an engine.
+    resources : Resources, optional
+        Threads and memory; no result depends on them.
+    data_dir : str, optional
+        Where to look for data files first.
+    progress : callable, optional
+        Gets an `ObtainEvent` at the start, after each chunk and a few times a second.
+    deadline : float, optional
+        On the clock of ``time.monotonic``: no chunk is begun after it, and chunks before it are made small enough
+        to end near it.
+    fail_fast : bool
+        Raise the first error of a setting that cannot be trained. Otherwise its runs are missing, with the reason,
+        and all others are trained.
+    pace : Pace, optional
+        What earlier calls learned of how long runs take.
+    arrays : bool
+        Whether the runs that are returned have their weights, histories and windows; a store has them anyway. Without
+        them a run takes a fraction of the memory.
+
+    Returns
+    -------
+    Obtained
+        After Ctrl-C or at the deadline: what there is, with the rest in ``missing``.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used; what was saved before stays.
+    ChainruleError
+        With `fail_fast`, what a setting cannot be trained for.
+    """
+    taken = resources or resources_from()
+    return _Session(store, engine, taken, data_dir, progress, deadline, fail_fast, pace, arrays).run(work)
+
+
+class _Session:
+    """One call of `obtain`."""
+
+    def __init__(
+        self,
+        store: RunKeeper | None,
+        engine: str,
+        resources: Resources,
+        data_dir: str | None,
+        progress: Hear | None,
+        deadline: float | None,
+        fail_fast: bool,
+        pace: Pace | None,
+        arrays: bool,
+    ) -> None:
+        self.store, self.engine, self.resources, self.data_dir = store, engine, resources, data_dir
+        self.progress, self.deadline, self.fail_fast = progress, deadline, fail_fast
+        self.pace, self.arrays = pace or Pace(), arrays
+        self.started = self.last_event = time.monotonic()
+        self.tasks: list[Task] = []
+        self.found: dict[Task, Run] = {}
+        self.elsewhere: dict[Task, None] = {}
+        self.failed = self.unmade = 0
+        self.works: set[Setting] = set()
+        self.queue = Queue((), self.pace)
+        self.result = Obtained()
+
+    def run(self, work: Work) -> Obtained:
+        """Obtain everything, or what time and the user allow."""
+        try:
+            self.tasks = self._make_tasks(work)
+            self._look_up(self.tasks)
+            self._work_off([task for task in self.tasks if task not in self.found])
+            self._wait_for_others()
+            self._tell(())
+        except KeyboardInterrupt:
+            self.result.interrupted = True
+        return self._finish()
+
+    def _make_tasks(self, work: Work) -> list[Task]:
+        """Make the tasks of each setting; data that cannot be read make its runs missing."""
+        tasks: dict[Task, None] = {}
+        for setting, seeds in work:
+            try:
+                tasks.update(dict.fromkeys(make_tasks([(setting, seeds)], self.engine, self.data_dir)))
+            except ChainruleError as error:
+                self._fail(setting, len(seeds), error)
+                self.unmade += len(seeds)
+        return list(tasks)
+
+    def _fail(self, setting: Setting, runs: int, error: ChainruleError) -> None:
+        """Take note that a setting cannot be trained."""
+        if self.fail_fast:
+            raise error
+        self.result.missing[setting.key] = str(error)
+        self.failed += runs
+
+    def _look_up(self, tasks: Sequence[Task]) -> None:
+        """Read what the store has, and tell it."""
+        had = self.store.load(tasks, self.arrays) if self.store is not None and tasks else {}
+        self.found |= had
+        self.result.reused += len(had)
+        self._tell(list(had.items()), trained=False)
+
+    def _work_off(self, tasks: Sequence[Task]) -> None:
+        """Train tasks chunk by chunk, except for those that others have in work."""
+        self.queue = Queue(tasks, self.pace)
+        while len(self.queue) and (limit := self._seconds_allowed()) > 0:
+            chunk = mine = self._possible(self.queue.take(limit))
+            try:
+                if self.store is not None and chunk:
+                    mine = self.store.claim(chunk)
+                    ours = set(mine)
+                    self.elsewhere |= dict.fromkeys(task for task in chunk if task not in ours)
+                if mine:
+                    self._train(mine)
+            finally:
+                self._release([task for task in mine if task not in self.found])
+
+    def _possible(self, chunk: list[Task]) -> list[Task]:
+        """Leave out settings that have failed and never worked."""
+        hopeless = {
+            task.setting for task in chunk if task.setting.key in self.result.missing and task.setting not in self.works
+        }
+        left = [task for task in chunk if task.setting not in hopeless] if hopeless else chunk
+        self.failed += len(chunk) - len(left)
+        return left
+
+    def _seconds_allowed(self) -> float:
+        """Return how long the next chunk may take; 0 ends the work."""
+        if self.deadline is None:
+            return TARGET_SECONDS
+        left = self.deadline - time.monotonic()
+        self.result.out_of_time |= left <= 0
+        return 0.0 if left <= 0 else min(max(left, LEAST_SECONDS), TARGET_SECONDS)
+
+    def _release(self, tasks: Sequence[Task]) -> None:
+        """Give back what was claimed and is not saved, whatever else went wrong."""
+        if self.store is not None and tasks:
+            with suppress(ChainruleError), no_interrupt():
+                self.store.release(tasks)
+
+    def _train(self, tasks: Sequence[Task]) -> None:
+        """Train a chunk and save it; if it cannot be trained, divide it until what cannot is found."""
+        started = time.monotonic()
+        try:
+            runs = train_members(
+                [task.member for task in tasks],
+                source_of(tasks[0].setting.source, self.data_dir),
+                engine=self.engine,
+                threads=self.resources.threads,
+                memory=self.resources.memory,
+                progress=None if self.progress is None else self._hear,
+            )
+        except ChainruleError as error:
+            self._divide(tasks, error)
+            return
+        if not runs.interrupted:
+            self.pace.measured(tasks, time.monotonic() - started)
+        self._keep(ended(tasks, runs))
+        if runs.interrupted:
+            raise KeyboardInterrupt
+
+    def _divide(self, tasks: Sequence[Task], error: ChainruleError) -> None:
+        """Train the halves of a chunk that failed as a whole."""
+        settings = list(dict.fromkeys(task.setting for task in tasks))
+        if len(settings) > 1:
+            first = set(settings[: len(settings) // 2])
+            self._train([task for task in tasks if task.setting in first])
+            self._train([task for task in tasks if task.setting not in first])
+        elif len(tasks) == 1 or settings[0].key in self.result.missing:
+            self._fail(settings[0], len(tasks), error)
+        else:  # one setting: if its first seed fails too, so will the others
+            self._train(tasks[:1])
+            if settings[0].key in self.result.missing:
+                self._fail(settings[0], len(tasks) - 1, error)
+            else:
+                middle = 1 + len(tasks) // 2
+                for part in (tasks[1:middle], tasks[middle:]):
+                    if part:
+                        self._train(part)
+
+    def _keep(self, pairs: Sequence[tuple[Task, Run]]) -> None:
+        """Save finished runs; a Ctrl-C waits until that is done."""
+        with no_interrupt():
+            if self.store is not None and pairs:
+                self.store.save(pairs)
+            pairs = pairs if self.arrays else [(task, without_arrays(run)) for task, run in pairs]
+            self.found.update(pairs)
+            self.result.computed += len(pairs)
+            self.works.update(task.setting for task, _ in pairs)
+        self._tell(pairs)
+
+    def _wait_for_others(self) -> None:
+        """Read what other processes save, and take over what they give up."""
+        pause, most = POLL_SECONDS
+        while self.elsewhere and self.store is not None:
+            waiting, self.elsewhere = list(self.elsewhere), {}
+            self._look_up(waiting)
+            before = len(self.found)
+            self._work_off([task for task in waiting if task not in self.found])
+            if self.result.out_of_time or not self.elsewhere:
+                return
+            pause = POLL_SECONDS[0] if len(self.found) > before else min(2 * pause, most)
+            time.sleep(pause if self.deadline is None else max(min(pause, self.deadline - time.monotonic()), 0.0))
+
+    def _hear(self, event: ProgressEvent) -> None:
+        """Hear from the engine; tell now and then that time passes."""
+        if time.monotonic() - self.last_event > SECONDS_BETWEEN_EVENTS:
+            self._tell(())
+
+    def _tell(self, pairs: Sequence[tuple[Task, Run]], trained: bool = True) -> None:
+        """Tell the progress."""
+        if self.progress is None:
+            return
+        self.last_event = time.monotonic()
+        left = self.queue.seconds if self.result.computed else None
+        if left is not None and self.deadline is not None:
+            left = min(left, max(self.deadline - self.last_event, 0.0))
+        total = len(self.tasks) + self.unmade
+        seconds = self.last_event - self.started
+        event = ObtainEvent(pairs, len(self.found), total, seconds, trained, self.failed, len(self.elsewhere), left)
+        self.progress(event)
+
+    def _finish(self) -> Obtained:
+        """Put each setting's runs in the order of its seeds, and say what is missing."""
+        result = self.result
+        groups: dict[Setting, list[Run]] = {}
+        for task in self.tasks:
+            if task in self.found:
+                groups.setdefault(task.setting, []).append(self.found[task])
+            elif not result.whole:
+                why = "interrupted" if result.interrupted else "the time was up"
+                result.missing.setdefault(task.setting.key, why)
+        result.runs = {setting.key: Runs(tuple(runs), setting.source) for setting, runs in groups.items()}
+        result.seconds = time.monotonic() - self.started
+        return result

@@ -1,0 +1,1 @@
+"""Sweeps: a whole recipe run, by grid, by need or by a sampler, and what its runs say."""

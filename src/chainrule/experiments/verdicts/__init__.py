@@ -1,0 +1,1 @@
+"""Verdicts: two settings compared, many ranked, spread split by its sources, claims audited."""
