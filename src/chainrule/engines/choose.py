@@ -101,6 +101,8 @@ def _members_by(keys: Sequence[Any], cohorts: Sequence[Cohort]) -> Counter[Any]:
 
 def _compiled(plan: Plan, company: int) -> Choice:
     """Choose between the compiled engines for a network with so many members that can share blocks with it."""
+    if plan.spatial:
+        return Choice(GemmEngine.name, "auto: the samples of a batch share SIMD lanes")
     units, weights = max(plan.sizes[1:]), plan.n_parameters
     if units > LANES_UNITS or weights > LANES_WEIGHTS:
         size = f"{units} units" if units > LANES_UNITS else f"{weights:,} weights"

@@ -18,7 +18,7 @@ from chainrule.engines.compiled.codes import (
     OPTIMIZERS,
     PATIENCE,
 )
-from chainrule.engines.compiled.geometry import Geometry, geometry_of
+from chainrule.engines.compiled.geometry import SPATIAL, Geometry, geometry_of
 from chainrule.metrics import for_task
 from chainrule.nn import Dense, Flatten, Layer, Network, loss
 from chainrule.optim import LossBelow, LossRatio, Patience, Target, optimizer, schedule, stopping_rule
@@ -113,7 +113,7 @@ def why_not(cohort: Cohort) -> str | None:
     """Return why compiled engines cannot train the cohort, or None if they can."""
     network, config = cohort.network, cohort.config
     for layer in network.layers:
-        if not isinstance(layer, Dense):
+        if not isinstance(layer, (Dense, *SPATIAL)):
             return f"layer '{layer.name}' is computed by the reference engine only"
         if layer.act.name not in ACTIVATIONS:
             return f"activation '{layer.act.name}' is computed by the reference engine only"
@@ -121,6 +121,8 @@ def why_not(cohort: Cohort) -> str | None:
             return "softmax in a hidden layer is computed by the reference engine only"
     if config.augment:
         return "augmentation is done by the reference engine only"
+    if network.n_parameters == 0:
+        return "a network without weights is computed by the reference engine only"
     output, wanted = network.output_activation.name, loss(config.loss)
     if wanted.name not in LOSSES:
         return f"loss '{wanted.name}' is computed by the reference engine only"

@@ -9,26 +9,31 @@ import numpy as np
 
 from chainrule.cohorts import make_cohorts
 from chainrule.data import Dataset, FixedSource
-from chainrule.engines._base import Engine
 from chainrule.engines.gemm.engine import GemmEngine
 from chainrule.engines.lanes.engine import LanesEngine
-from chainrule.nn import mlp
+from chainrule.nn import Network, mlp, parse_layers
 from chainrule.population import DTYPES, Member, TrainingConfig
 from chainrule.resources import Resources
 
 
-def train_a_little(engine: type[Engine], dtype: str) -> None:
+def train_a_little(engine: type[LanesEngine | GemmEngine], network: Network, dtype: str) -> None:
     """Train two members for an epoch of minibatches, on inputs that are mostly zeros: those have code of their own."""
     X = np.zeros((8, 64))
     X[np.arange(8), np.arange(8)] = 1.0
-    source = FixedSource(Dataset.from_arrays(X, np.arange(8) % 2))
+    source = FixedSource(Dataset.from_arrays(X, np.arange(8) % 2, image_shape=(8, 8)))
     config = TrainingConfig(epochs=1, batch_size=4, dtype=dtype, loss="binary_cross_entropy")
-    ((_, cohort),) = make_cohorts([Member(mlp([64], "sigmoid"), config, seed) for seed in range(2)], source)
+    ((_, cohort),) = make_cohorts([Member(network, config, seed) for seed in range(2)], source)
     engine(Resources(threads=1, memory=2**28)).train(cohort)
 
 
+_DENSE, _PLACES = mlp([64], "sigmoid"), parse_layers("conv 2 3, pool 2")
+_PARTS: dict[str, tuple[type[LanesEngine | GemmEngine], Network]] = {
+    "lanes": (LanesEngine, _DENSE),
+    "gemm": (GemmEngine, _DENSE),
+    "gemm with places": (GemmEngine, _PLACES),
+}
 SAMPLES: dict[str, Callable[[], None]] = {
-    f"{engine.name}, {dtype}": functools.partial(train_a_little, engine, dtype)
-    for engine in (LanesEngine, GemmEngine)
+    f"{name}, {dtype}": functools.partial(train_a_little, engine, network, dtype)
+    for name, (engine, network) in _PARTS.items()
     for dtype in DTYPES
 }

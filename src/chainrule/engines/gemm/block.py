@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import Any
-
 import numpy as np
 
-from chainrule.engines.compiled.block import Block, Course, Part, Stretch
-from chainrule.engines.compiled.codes import BCE_LOGITS, FADE, MEMORIES, N_HYPER, SGD, SOFTMAX_CE
-from chainrule.engines.compiled.denormals import denormals_flushed
+from chainrule.engines.compiled.block import Course, Part
+from chainrule.engines.compiled.codes import FADE, MEMORIES, N_HYPER
 from chainrule.engines.compiled.plan import Plan
 from chainrule.engines.compiled.simd import width_tag
 from chainrule.engines.compiled.tracking import Tracking
@@ -18,6 +13,7 @@ from chainrule.engines.gemm.fields import make_table
 from chainrule.engines.gemm.gradient_kernel import LENGTHS
 from chainrule.engines.gemm.kernel import train_member
 from chainrule.engines.gemm.layout import make_layers, places_of, room_for, useful_threads
+from chainrule.engines.gemm.member_block import FIRST_PATIENCE, LANES, MemberBlock, make_setting
 from chainrule.engines.gemm.narrow_layout import (
     can_be_narrow,
     make_narrow_layers,
@@ -28,19 +24,14 @@ from chainrule.engines.gemm.narrow_layout import (
     put_ones,
 )
 from chainrule.engines.gemm.narrow_steps import with_steps
-from chainrule.engines.gemm.records import ALONE, CHUNK, FOUR, N_DECISIONS, N_SUMS, Buffers, Setting, Stage, Watched
+from chainrule.engines.gemm.records import CHUNK, FOUR, N_DECISIONS, N_SUMS, Buffers, Watched
 from chainrule.engines.gemm.samples import make_data, no_data
 from chainrule.engines.gemm.threads import GATE_SIZE
 from chainrule.engines.lanes.block import aligned
 from chainrule.nn import Array
 
-LANES = {4: 16, 8: 8}
-"""Floats of a vector by their bytes: one register of 512 bits."""
-FIRST_PATIENCE, LONGEST_PATIENCE = 0.25, 8.0
-"""Seconds that one thread trains alone after several were held up by other work on the machine."""
 
-
-class GemmBlock(Block):
+class GemmBlock(MemberBlock):
     """One member whose units are the lanes of vectors.
 
     Parameters
@@ -61,6 +52,8 @@ class GemmBlock(Block):
         Whether samples are the lanes, where that is possible; None lets the shapes decide. The result has the same
         bits.
     """
+
+    kernel = staticmethod(train_member)
 
     def __init__(
         self,
@@ -86,7 +79,7 @@ class GemmBlock(Block):
         self.threads = useful_threads(plan, len(self.width), threads, course.batch, inputs)
         self.alone_until, self.patience = 0.0, FIRST_PATIENCE
         chunk = min(CHUNK, max(train.n, self.validation.n))
-        self.setting = _make_setting(plan, course, self.threads, chunk)
+        self.setting = make_setting(plan, course, self.threads, chunk)
         self.rows = -(-chunk // FOUR) * FOUR
         if self._is_narrow(plan, narrow):
             self._lay_out_narrow(plan)
@@ -104,52 +97,6 @@ class GemmBlock(Block):
         self.buffers.theta[self.index] = theta
         if plan.keeps_best:
             self.buffers.best[:] = self.buffers.theta
-
-    def advance(self, stretch: Stretch, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-        """Train a stretch; see `Block.advance`."""
-        orders = self.own_order if stretch.orders is None else np.ascontiguousarray(stretch.orders[:, 0])
-        stage = Stage(
-            orders=orders,
-            in_order=stretch.orders is None,
-            ascending=self.own_order,
-            rates=np.ascontiguousarray(stretch.rates),
-            n_rates=len(stretch.rates),
-            cancel=cancel,
-        )
-        table, floats = np.concatenate([self.table, make_table(stage)]), self.buffers.zeros
-        epochs = [0] * self.threads
-
-        def work(thread: int) -> None:
-            with denormals_flushed():
-                epochs[thread] = train_member(table, floats, stretch.first, stretch.stop, thread, self.width)
-
-        alone = self.threads == 1 or time.monotonic() < self.alone_until
-        self.buffers.decisions[ALONE] = alone
-        if alone:
-            work(0)
-        else:
-            self.buffers.gate[:] = 0
-            side_by_side(work, self.threads, cancel)
-            self._be_patient()
-        self.epoch = epochs[0]
-
-    def _be_patient(self) -> None:
-        """Let one thread do it for a while, the longer the oftener threads were held up."""
-        if self.buffers.decisions[ALONE]:
-            self.alone_until = time.monotonic() + self.patience
-            self.patience = min(2 * self.patience, LONGEST_PATIENCE)
-        else:
-            self.patience = FIRST_PATIENCE
-
-    def theta(self, k: int) -> Array:
-        """Return the member's flat weights."""
-        taken: Array = self.buffers.theta[self.index]
-        return taken
-
-    def best(self, k: int) -> Array:
-        """Return the member's weights at its best epoch."""
-        taken: Array = self.buffers.best[self.index]
-        return taken
 
     def _is_narrow(self, plan: Plan, wanted: bool | None) -> bool:
         """Whether samples are the lanes."""
@@ -217,71 +164,3 @@ class GemmBlock(Block):
             listed_samples=np.zeros(max(lists, 1), dtype=np.int32),
             listed_values=floats(lists),
         )
-
-
-def side_by_side(work: Any, threads: int, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-    """Call ``work(0)`` to ``work(threads - 1)`` at the same time, all or none, and wait for their end."""
-    begin, called_off = threading.Event(), False
-    errors: list[BaseException] = []
-
-    def run(thread: int) -> None:
-        begin.wait()
-        if not called_off:
-            try:
-                work(thread)
-            except BaseException as error:
-                errors.append(error)
-
-    workers = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(threads)]
-    started = []
-    try:
-        for worker in workers:
-            worker.start()
-            started.append(worker)
-    except BaseException:
-        called_off = True
-        raise
-    finally:
-        begin.set()
-        _wait_for(started, cancel)
-    if errors:
-        raise errors[0]
-
-
-def _wait_for(workers: list[threading.Thread], cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-    """Wait for all to end; an interrupt asks them to end at the next step, and is handed on."""
-    interrupt = None
-    for worker in workers:
-        while worker.is_alive():
-            try:
-                worker.join()
-            except KeyboardInterrupt as error:
-                cancel[0], interrupt = 1, error
-    if interrupt is not None:
-        raise interrupt
-
-
-def _make_setting(plan: Plan, course: Course, threads: int, chunk: int) -> Setting:
-    penalised = any(plan.l1) or any(plan.l2)
-    plain = plan.optimizer == SGD and not penalised and not plan.clip_value and not plan.clip_norm
-    return Setting(
-        layers=len(plan.activations),
-        threads=threads,
-        loss=plan.loss,
-        loss_number=plan.loss_number,
-        averaged=plan.averaged,
-        metric=plan.metric,
-        optimizer=plan.optimizer,
-        paired=plan.loss in (BCE_LOGITS, SOFTMAX_CE),
-        fused=plain and course.batch <= chunk,
-        penalised=penalised,
-        clip_value=plan.clip_value,
-        clip_norm=plan.clip_norm,
-        keeps_best=plan.keeps_best,
-        epochs=course.epochs,
-        log_every=course.log_every,
-        batch=course.batch,
-        chunk=chunk,
-        full=course.full,
-        narrow=False,
-    )

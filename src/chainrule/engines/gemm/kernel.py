@@ -72,6 +72,7 @@ def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, wi
     )
     samples, held_out = fields_at(table, TRAIN, Data, like), fields_at(table, VALIDATION, Data, like)
     threads, lead, ascending = setting.threads, thread == 0, stage.ascending
+    units = layers.sizes[(setting.layers - 1) * N_SIZES + UNITS]
     mine, upto = thread, thread + 1
     if b.decisions[ALONE]:
         upto = threads
@@ -86,12 +87,12 @@ def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, wi
                 trained = part == 1 and setting.full and not last
                 batch(setting, layers, b, data, ascending, 0, data.n, True, judged, trained, mine, upto)
                 if lead and judged:
-                    _set_values(setting, layers, b, t, LOSS if part == 1 else VALIDATION_LOSS, data.n)
+                    set_values(setting, units, b, t, LOSS if part == 1 else VALIDATION_LOSS, data.n)
         if judged:
             if lead:
                 b.decisions[GOES_ON] = judge(t, epoch, kept, last)
                 if setting.keeps_best and t.improved[0]:
-                    _keep_best(layers, b, threads)
+                    keep_best(layers, b, threads)
             meet(b.gate, threads, mine, upto)
             if last or b.decisions[GOES_ON] == 0:
                 return epoch
@@ -215,14 +216,15 @@ def _apply(setting: Setting, layers: Layers, b: Buffers, mine: int, upto: int) -
 
 
 @merged
-def _set_values(setting: Setting, layers: Layers, b: Buffers, t: Watch, column: int, n: int) -> None:
-    """Put loss and metric where the rules look for them: `column` is LOSS or VALIDATION_LOSS."""
-    outputs = n if setting.metric == ACCURACY else n * layers.sizes[(setting.layers - 1) * N_SIZES + UNITS]
+def set_values(setting: Setting, units: int, b: Buffers, t: Watch, column: int, n: int) -> None:
+    """Put loss and metric of n samples of `units` outputs where the rules look: `column` is LOSS or VALIDATION_LOSS."""
+    outputs = n if setting.metric == ACCURACY else n * units
     t.values[column] = b.sums[LOSSES] / b.sums[DIVISOR]
     t.values[column + METRIC - LOSS] = b.sums[COUNTS] / outputs
 
 
 @merged
-def _keep_best(layers: Layers, b: Buffers, threads: int) -> None:
+def keep_best(layers: Layers, b: Buffers, threads: int) -> None:
+    """Keep the weights."""
     for p in range(0, layers.shares[threads], lanes_of(b.theta)):
         store(b.best, p, load(b.theta, p))

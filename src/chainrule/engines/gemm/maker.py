@@ -5,6 +5,7 @@ from __future__ import annotations
 from chainrule.engines.compiled.block import Block
 from chainrule.engines.compiled.making import Crew, Maker
 from chainrule.engines.gemm.block import GemmBlock
+from chainrule.engines.images.block import ImagesBlock
 
 
 class GemmMaker(Maker):
@@ -16,7 +17,8 @@ class GemmMaker(Maker):
 
     def make(self, crew: Crew) -> Block:
         """Return the block of a member."""
-        return GemmBlock(
+        kind = ImagesBlock if crew.plans[0].spatial else GemmBlock
+        return kind(
             crew.plans[0],
             crew.places[0],
             crew.thetas[0],

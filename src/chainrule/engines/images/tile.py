@@ -1,0 +1,91 @@
+"""The register tile of the images engine: sums of products along lists of addresses.
+
+    out[p, f] = start[f] + sum_n left[place p, n] * right[n, f]
+
+`left` are vectors of samples. `right` are weights, each spread over the lanes, or vectors of samples too (deltas).
+Every sum is one chain of fused multiply-adds in the order of the list, so its bits do not depend on the tile.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing import signature
+
+from chainrule.engines.compiled.simd import built_in
+from chainrule.engines.gemm.tiles import HAS_32_WIDE_REGISTERS, LONG, Values, Writer
+
+SHAPES = (
+    {8: (3, 2, 1), 4: (6, 4, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)}
+    if HAS_32_WIDE_REGISTERS
+    else {4: (1,), 2: (2, 1), 1: (4, 2, 1)}
+)
+"""For so many columns the numbers of places that a tile may have: its sums stay in registers."""
+MOST_COLUMNS, FEWER = max(SHAPES), 16
+WIDEST = {columns: places[0] for columns, places in SHAPES.items()}
+
+
+@built_in
+def place_tile(
+    typingctx: Any, spread: Any, places: Any, columns: Any, left: Any, in_places: Any, left_steps: Any, right: Any,
+    right_steps: Any, steps: Any, start: Any, out: Any, out_places: Any, below: Any,
+) -> Any:  # fmt: skip
+    """Compute a tile; `places` and `columns` are one of `SHAPES`.
+
+    ``left[p, n]`` stands at ``left + in_places[p] + left_steps[n]`` and ``right[n, f]`` at ``right + right_steps[n]``
+    plus f floats, or f vectors unless `spread`. ``start[f]`` is spread over the lanes. The sums are written to
+    ``out + out_places[p]`` and vectors after it, those that are not positive multiplied by `below`.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        writer = Writer(context, builder, left)
+        which = builder.add(writer.times(args[1], FEWER), args[2])
+        which = builder.select(args[0], which, builder.add(which, ir.Constant(LONG, FEWER * FEWER)))
+        cases = {
+            FEWER * FEWER * (not spread) + FEWER * p + f: partial(_write, writer, p, f, spread, args[3:])
+            for spread in (True, False)
+            for f, choices in SHAPES.items()
+            for p in choices
+        }
+        writer.choose(which, cases)
+        return context.get_dummy_value()
+
+    n = types.intp
+    i = in_places
+    return signature(types.void, types.boolean, n, n, left, i, i, right, i, n, start, out, i, left.dtype), codegen
+
+
+def _write(writer: Writer, places: int, columns: int, spread: bool, args: Values) -> None:
+    left, in_places, left_steps, right, right_steps, steps, start, out, out_places, below = args
+    builder, lanes = writer.builder, writer.lanes
+
+    def number(table: Any, k: Any) -> Any:
+        return builder.sext(builder.load(writer.at(table, k)), LONG)
+
+    def fill(p: Any) -> Any:
+        made = cgutils.alloca_once(builder, writer.vector)
+        builder.store(writer.spread(p), made)
+        return made
+
+    held = [[fill(writer.at(start, f)) for f in range(columns)] for _ in range(places)]
+    begun = [writer.at(left, number(in_places, p)) for p in range(places)]
+    with writer.each(ir.Constant(LONG, 0), steps) as step:
+        here, row = number(left_steps, step), writer.at(right, number(right_steps, step))
+        inputs = [writer.load(writer.at(one, here)) for one in begun]
+        for f in range(columns):
+            factor = writer.spread(writer.at(row, f)) if spread else writer.load(writer.at(row, f * lanes))
+            for p in range(places):
+                writer.add_product(inputs[p], factor, held[p][f])
+    undefined, zero = ir.Constant(writer.vector, ir.Undefined), ir.Constant(writer.vector, None)
+    one = builder.insert_element(undefined, below, ir.Constant(ir.IntType(32), 0))
+    low = builder.shuffle_vector(one, undefined, writer.first_lane)
+    for p in range(places):
+        row = writer.at(out, number(out_places, p))
+        for f in range(columns):
+            z = builder.load(held[p][f])
+            a = builder.select(builder.fcmp_ordered(">", z, zero), z, builder.fmul(z, low))
+            writer.store(writer.at(row, f * lanes), a)
