@@ -20,7 +20,7 @@ from typing import Any
 from chainrule.data import load
 from chainrule.errors import ConfigError, RecipeError
 from chainrule.experiments import expand, load_recipe, parse_recipe, seeds_of
-from chainrule.experiments.starter import starter_text
+from chainrule.experiments.recipes.starter import starter_text
 
 LAB = Path(__file__).parents[1] / "src" / "chainrule" / "lab" / "recipes"
 

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import StoreError, one_line
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store import Store
-from chainrule.experiments.tasks import Task
 from chainrule.runs import Run
 
 Pairs = list[tuple[Task, Run]]

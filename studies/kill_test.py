@@ -25,10 +25,10 @@ from sqlalchemy import func, select
 import chainrule
 from chainrule.errors import StoreError
 from chainrule.experiments import Setting, expand, load_recipe, seeds_of
-from chainrule.experiments.chunks import MOST_RUNS
+from chainrule.experiments.running.chunks import MOST_RUNS
+from chainrule.experiments.running.tasks import Task, make_tasks
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.tables import leases, owners
-from chainrule.experiments.tasks import Task, make_tasks
 from chainrule.runs import Run
 
 RECIPE = Path(chainrule.__file__).parent / "lab" / "recipes" / "sections" / "learning_rates.toml"

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.experiments.grid import Setting, make_setting
+from chainrule.experiments.recipes.grid import Setting, make_setting
+from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.packing import pack
 from chainrule.experiments.store.records import Record, machine_text
 from chainrule.experiments.store.writing import Origin, put_records
-from chainrule.experiments.tasks import Task
 from chainrule.nn import mlp
 from chainrule.population import TrainingConfig
 
