@@ -6,6 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from chainrule import mlp, train
 from chainrule.experiments.sweeps.experiment import Experiment
 from studies.kill_test import compare, study, sweep_command, wanted
 
@@ -25,6 +28,12 @@ log_every = 100
 metric = "accuracy"
 at_least = 0.99
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Compile the kernel before, if it is not: kills are spread over the time that the sweep itself takes."""
+    train(mlp([4, 4]), "xor", seeds=8, epochs=1, loss="binary_cross_entropy", engine="lanes")
 
 
 def test_a_sweep_killed_again_and_again_ends_with_the_same_store(tmp_path: Path) -> None:
