@@ -214,7 +214,7 @@ class BundleTraining:
         """Put the members still in training into fewer blocks once half of the places are idle."""
         taken = sum(len(seat.block.places) for seat in self.seats)
         going = sum(int(seat.open.sum()) for seat in self.seats)
-        most = self.maker.most(self.members.config.dtype)
+        most = self.maker.most(self.members.config.dtype, self.members.spatial)
         if 2 * going > taken or -(-going // most) >= len(self.seats):
             return
         blocks = self.maker.compact([seat.block for seat in self.seats])

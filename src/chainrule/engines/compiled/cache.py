@@ -30,7 +30,7 @@ KERNELS: list[Any] = []
 NOT_FOR_PYTHON = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Helpers are called from kernels only: what Python would call need not be compiled."""
 IMPORTS = (b"numba", b"compiled.cache", b"compiled.simd")
-WITHOUT_IMPORTS = ("codes.py", "records.py")
+WITHOUT_IMPORTS = ("codes.py", "geometry.py", "records.py")
 """What is compiled stands in sources that name one of these, or only holds constants and types for them; the others are
 the host's, and a change of theirs compiles nothing anew."""
 _told = False

@@ -19,6 +19,9 @@ ACTIVATIONS = {
     "softmax": SOFTMAX,
 }
 
+DENSE, CONV, MAX_POOL, AVG_POOL = range(4)
+"""Kinds of layers."""
+
 MSE, HALF_MSE, MAE, HUBER, BCE_LOGITS, SOFTMAX_CE, BCE_EPS = range(7)
 LOSSES = {
     "mse": MSE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from chainrule.engines.compiled.codes import AVG_POOL, CONV, MAX_POOL
 from chainrule.nn import (
     AvgPool1D,
     AvgPool2D,
@@ -21,7 +22,6 @@ from chainrule.nn import (
 )
 from chainrule.nn import Layer as AnyLayer
 
-CONV, MAX_POOL, AVG_POOL = 1, 2, 3
 CONVOLUTIONS = (Conv1D, Conv2D)
 POOLINGS = (MaxPool1D, MaxPool2D, AvgPool1D, AvgPool2D, GlobalAvgPool, GlobalMaxPool)
 SPATIAL = (*CONVOLUTIONS, *POOLINGS, Flatten)
@@ -74,6 +74,9 @@ class Geometry(NamedTuple):
     def n_weights(self) -> int:
         """Weights without biases."""
         return self.entries * self.filters if self.kind == CONV else 0
+
+
+N_GEOMETRY = len(Geometry._fields)
 
 
 def geometry_of(layer: AnyLayer, input_shape: tuple[int, ...]) -> Geometry:

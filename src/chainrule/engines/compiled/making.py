@@ -45,8 +45,8 @@ class Maker(ABC):
     """Makes the blocks of one engine."""
 
     @abstractmethod
-    def most(self, dtype: str) -> int:
-        """Return how many members a block has room for."""
+    def most(self, dtype: str, spatial: bool) -> int:
+        """Return how many members a block has room for: of networks that know places, or of others."""
 
     @abstractmethod
     def make(self, crew: Crew) -> Block:

@@ -132,7 +132,7 @@ class Members:
         known = facts(cohorts[self.shares[0].number])
         self.course = Course(self.config.epochs, self.config.log_every, known.batch, known.full, self.config.window)
         self.columns = kept_columns(self.parts)
-        self.n, self.has_extras = known.n, bool(known.extras)
+        self.n, self.has_extras, self.spatial = known.n, bool(known.extras), known.plan.spatial
 
     def __len__(self) -> int:
         return self.m
@@ -165,7 +165,7 @@ def make_seats(
     threads : int
         Threads that each block may use by itself.
     """
-    most = maker.most(members.config.dtype)
+    most = maker.most(members.config.dtype, members.spatial)
     thetas = weights.of(members)
     seats = []
     for start in range(0, len(members), most):

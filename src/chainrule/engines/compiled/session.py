@@ -70,7 +70,7 @@ class Session:
 
     def _lead(self) -> None:
         """Train chunk after chunk; called in a thread of its own."""
-        block = self.maker.most(self.cohorts[0].config.dtype)
+        block = self.maker.most(self.cohorts[0].config.dtype, spatial=False)
         chunks = cut(make_bundles(self.cohorts), self.cohorts, self.resources.memory, block)
         # Overflow is what the divergence guard looks for; it reports in its own words.
         with (

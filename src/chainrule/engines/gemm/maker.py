@@ -11,7 +11,7 @@ from chainrule.engines.images.block import ImagesBlock
 class GemmMaker(Maker):
     """Makes blocks of one member."""
 
-    def most(self, dtype: str) -> int:
+    def most(self, dtype: str, spatial: bool) -> int:
         """Return 1."""
         return 1
 

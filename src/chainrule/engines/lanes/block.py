@@ -14,12 +14,19 @@ from chainrule.engines.compiled.plan import Plan
 from chainrule.engines.compiled.simd import width_tag
 from chainrule.engines.compiled.tracking import Tracking
 from chainrule.engines.lanes.kernel import train_block
-from chainrule.engines.lanes.layout import make_shape, places_of, valid_units
+from chainrule.engines.lanes.layout import make_shape, make_table, places_of, spare_vectors, valid_units
 from chainrule.engines.lanes.records import Buffers, Data, Setting
 from chainrule.nn import Array
 
 LANES = {4: 32, 8: 16}
 """Members of a block, by the bytes of their floats: two registers of 512 bits, so that sums hide their latency."""
+SPATIAL_LANES = {4: 16, 8: 8}
+"""The same for networks that know places: tiles of their products have sums enough, and caches hold twice as much."""
+
+
+def lanes_for(dtype: np.dtype[Any], spatial: bool) -> int:
+    """Return the most members of a block."""
+    return (SPATIAL_LANES if spatial else LANES)[dtype.itemsize]
 
 
 class LanesBlock(Block):
@@ -51,13 +58,14 @@ class LanesBlock(Block):
         self.plans, self.places, self.course, self.tracking = list(plans), list(places), course, tracking
         self.epoch = 0
         self.dtype = train.X.dtype
-        self.width = width_tag(LANES[self.dtype.itemsize])
+        self.width = width_tag(lanes_for(self.dtype, plans[0].spatial))
         most = max(min(course.batch, train.n), train.n if course.log_every <= course.epochs else 1)
         self.shape = make_shape(plans, len(self.width), self.dtype.itemsize, most)
         one_of_each = {plan.sizes: plan for plan in plans}
         found = {sizes: places_of(plan, self.shape) for sizes, plan in one_of_each.items()}
         self.index = [found[plan.sizes] for plan in plans]
-        self.buffers = self._make_buffers(tracking)
+        self.table = make_table(plans[0])
+        self.buffers = self._make_buffers()
         self.setting = _make_setting(plans[0], course, len(plans))
         for lane, theta in enumerate(thetas):
             self._put(self.buffers.theta, lane, theta)
@@ -70,11 +78,6 @@ class LanesBlock(Block):
         if resident:
             self._fill(train)
 
-    @staticmethod
-    def lanes(dtype: np.dtype[Any]) -> int:
-        """Return the most members of a block."""
-        return LANES[np.dtype(dtype).itemsize]
-
     def advance(self, stretch: Stretch, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         """Train a stretch; see `Block.advance`."""
         none = np.zeros((0, 0), dtype=np.int32)
@@ -82,7 +85,7 @@ class LanesBlock(Block):
         with denormals_flushed():
             self.epoch = train_block(
                 self.shape, self.setting, self.buffers, self.data, self.validation, self.tracking, stretch.rates,
-                orders, none, stretch.first, stretch.stop, cancel, self.width,
+                orders, none, self.table, stretch.first, stretch.stop, cancel, self.width,
             )  # fmt: skip
 
     def theta(self, k: int) -> Array:
@@ -109,7 +112,7 @@ class LanesBlock(Block):
             The members go on as if nothing had happened: no operation of a kernel mixes lanes.
         """
         going = [(b, k) for b in blocks for k in range(len(b.plans)) if b.tracking.status[k] == TRAINING]
-        size = cls.lanes(blocks[0].dtype)
+        size = len(blocks[0].width)
         return [cls._of_members(going[start : start + size]) for start in range(0, len(going), size)]
 
     @classmethod
@@ -143,7 +146,7 @@ class LanesBlock(Block):
     def _put(self, buffer: Array, lane: int, values: Array) -> None:
         buffer.reshape(-1, len(self.width))[self.index[lane], lane] = values
 
-    def _make_buffers(self, tracking: Tracking) -> Buffers:
+    def _make_buffers(self) -> Buffers:
         plans, shape, L, dtype = self.plans, self.shape, len(self.width), self.dtype
         V, layers = len(plans), len(shape.weights)
         memories = MEMORIES[plans[0].optimizer]
@@ -183,6 +186,7 @@ class LanesBlock(Block):
             counts=vectors(1, np.float64),
             losses=np.zeros(V),
             finite=np.ones(V, dtype=np.int64),
+            spare=vectors(spare_vectors(plans[0])),
         )
 
     def _fill(self, part: Part) -> None:

@@ -43,8 +43,8 @@ def point_at_shape(shape: Shape, width: tuple[int, ...]) -> Shape:
     """Return the shape with pointers for arrays: they are passed on without counting references."""
     return Shape(
         pointer(shape.sizes, width), pointer(shape.narrow, width), pointer(shape.weights, width),
-        pointer(shape.biases, width), pointer(shape.inputs, width), pointer(shape.deltas, width), shape.n_theta,
-        shape.chunk,
+        pointer(shape.biases, width), pointer(shape.inputs, width), pointer(shape.deltas, width),
+        pointer(shape.rows, width), pointer(shape.columns, width), shape.n_theta, shape.chunk,
     )  # fmt: skip
 
 
@@ -67,19 +67,20 @@ def point_at(b: Buffers, width: tuple[int, ...]) -> Buffers:
         pointer(b.hyper, width), pointer(b.base, width), pointer(b.powers, width), pointer(b.penalty, width),
         pointer(b.clip, width), pointer(b.valid, width), pointer(b.mask, width), pointer(b.check, width),
         pointer(b.share, width), pointer(b.sums, width), pointer(b.counts, width), pointer(b.losses, width),
-        pointer(b.finite, width),
+        pointer(b.finite, width), pointer(b.spare, width),
     )  # fmt: skip
 
 
 @kernel
 def train_block(
     sizes: Shape, numbers: Setting, arrays: Buffers, train: Data, validation: Data, tracking: Tracking, rates: Any,
-    orders: Any, none: Any, first: int, stop: int, cancel: Any, width: tuple[int, ...],
+    orders: Any, none: Any, table: Any, first: int, stop: int, cancel: Any, width: tuple[int, ...],
 ) -> int:  # fmt: skip
     """Train from epoch `first` up to `stop` and return the number of completed epochs.
 
-    `rates` is (E or 1, V), `orders` (E, 1 or V, n) or (0, 0, 0), `none` a (0, 0) array of the orders' type; `width` is
-    the tag of the vectors (see `simd.width_tag`).
+    `rates` is (E or 1, V), `orders` (E, 1 or V, n) or (0, 0, 0), `none` a (0, 0) array of the orders' type;
+    `table` is None or the numbers of each layer (see `spatial_kernel`), and `width` the tag of the vectors (see
+    `simd.width_tag`). Networks without and with geometries have machine code of their own.
     """
     t = watch(tracking, width)
     shape, setting, buffers = point_at_shape(sizes, width), point_at_setting(numbers, width), point_at(arrays, width)
@@ -98,7 +99,7 @@ def train_block(
         for part in range(parts - 1, -1, -1):
             data = validation if part == 1 else train
             trained = one if setting.full and part == 0 and not last else zero
-            _batch(shape, setting, buffers, data, none, zero, data.n, zero + judged, trained)
+            _batch(shape, setting, buffers, table, data, none, zero, data.n, zero + judged, trained)
             if judged:
                 _set_values(setting, buffers, t, 2 * part, data.n, shape.sizes[setting.layers])
         if judged:
@@ -114,7 +115,7 @@ def train_block(
         while begin < train.n:
             count = min(setting.batch, train.n - begin)
             if not setting.full:
-                _batch(shape, setting, buffers, train, order, begin, count, zero, one)
+                _batch(shape, setting, buffers, table, train, order, begin, count, zero, one)
             ready_gradient(shape, setting, buffers)
             for m in range(t.members):
                 count_step(t, m, buffers.losses[m])
@@ -140,8 +141,8 @@ def train_block(
 
 @called
 def _batch(
-    shape: Shape, setting: Setting, buffers: Buffers, data: Data, order: Any, begin: int, count: int, measured: int,
-    trained: int,
+    shape: Shape, setting: Setting, buffers: Buffers, table: Any, data: Data, order: Any, begin: int, count: int,
+    measured: int, trained: int,
 ) -> None:  # fmt: skip
     """Pass samples through the network by chunks: losses, the metric if `measured`, the gradient if `trained`."""
     sum_weights(buffers, setting, data, order, begin, count)
@@ -151,12 +152,12 @@ def _batch(
         samples = min(shape.chunk, count - done)
         if not data.resident:
             fill(setting, buffers, data, order, begin + done, samples)
-        forward(shape, setting, buffers, samples)
+        forward(shape, setting, buffers, table, samples)
         losses_of(setting, shape, buffers, data.w.shape[1] > 0, samples)
         if measured == 1:
             metric_of(setting, shape, buffers, samples)
         if trained == 1:
-            backward(shape, setting, buffers, samples, done == 0)
+            backward(shape, setting, buffers, table, samples, done == 0)
         done += samples
     set_losses(setting, buffers)
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from chainrule.engines.compiled.block import Block
 from chainrule.engines.compiled.making import Crew, Maker
-from chainrule.engines.lanes.block import LanesBlock
+from chainrule.engines.lanes.block import LanesBlock, lanes_for
 
 
 class LanesMaker(Maker):
     """Makes blocks of as many members as a vector has lanes."""
 
-    def most(self, dtype: str) -> int:
+    def most(self, dtype: str, spatial: bool) -> int:
         """Return the lanes of a vector."""
-        return LanesBlock.lanes(np.dtype(dtype))
+        return lanes_for(np.dtype(dtype), spatial)
 
     def make(self, crew: Crew) -> Block:
         """Return a block of new members."""

@@ -24,6 +24,9 @@ class Shape(NamedTuple):
         Where W and b of each layer start in theta; b is -1 without bias.
     inputs, deltas : (layers + 1,), (layers,)
         Where the activations of each level and the deltas of each layer start in their buffers.
+    rows, columns : (layers,)
+        W of each layer as a matrix: inputs and units of a dense layer, entries and filters of a convolution, 0 and 0
+        of a pooling.
     n_theta : int
         Vectors of theta.
     chunk : int
@@ -36,6 +39,8 @@ class Shape(NamedTuple):
     biases: Integers
     inputs: Integers
     deltas: Integers
+    rows: Integers
+    columns: Integers
     n_theta: int
     chunk: int
 
@@ -91,6 +96,8 @@ class Buffers(NamedTuple):
         float64 (V,): step losses.
     finite
         int64 (V,).
+    spare
+        One image, for poolings whose windows overlap.
     """
 
     theta: AnyFloats
@@ -115,6 +122,7 @@ class Buffers(NamedTuple):
     counts: Floats
     losses: Floats
     finite: Integers
+    spare: AnyFloats
 
 
 class Data(NamedTuple):

@@ -29,6 +29,7 @@ from chainrule.engines.compiled.simd import (
 from chainrule.engines.lanes.dense_kernel import affine, back_through, weight_gradient
 from chainrule.engines.lanes.loss_kernel import count_metric, loss_and_delta
 from chainrule.engines.lanes.records import Buffers, Data, Setting, Shape
+from chainrule.engines.lanes.spatial_kernel import place_back, place_forward, place_gradient
 
 
 @called
@@ -82,8 +83,11 @@ def sum_weights(buffers: Buffers, setting: Setting, data: Data, order: Any, begi
 
 
 @inlined
-def forward(shape: Shape, setting: Setting, buffers: Buffers, samples: int) -> None:
-    """Z and A of every layer, with slopes in the deltas' place; logits stay where loss and activation pair."""
+def forward(shape: Shape, setting: Setting, buffers: Buffers, table: Any, samples: int) -> None:
+    """Z and A of every layer, with slopes in the deltas' place; logits stay where loss and activation pair.
+
+    `table` is None for networks of dense layers, see `spatial_kernel`.
+    """
     L = lanes_of(buffers.theta)
     theta, A, D = buffers.theta, buffers.A, buffers.D
     valid = buffers.valid
@@ -94,7 +98,11 @@ def forward(shape: Shape, setting: Setting, buffers: Buffers, samples: int) -> N
         Z, S = offset(A, shape.inputs[layer + 1] * L), offset(D, shape.deltas[layer] * L)
         biased = shape.biases[layer] >= 0
         b = offset(theta, (shape.biases[layer] if biased else 0) * L)
-        affine(offset(theta, shape.weights[layer] * L), b, biased, X, Z, n_in, n_out, samples)
+        W = offset(theta, shape.weights[layer] * L)
+        if table is None:
+            affine(W, b, biased, X, Z, n_in, n_out, samples)
+        else:
+            place_forward(table, layer, W, b, biased, X, Z, n_in, n_out, samples)
         if layer < layers - 1 or not (setting.loss == BCE_LOGITS or setting.loss == SOFTMAX_CE):
             activate(setting.activations[layer], setting.numbers[layer], Z, S, 0, samples * n_out * L)
         for j in range(shape.narrow[layer + 1], n_out):  # padding puts out nothing, so its weights stay 0
@@ -124,7 +132,7 @@ def metric_of(setting: Setting, shape: Shape, buffers: Buffers, samples: int) ->
 
 
 @inlined
-def backward(shape: Shape, setting: Setting, buffers: Buffers, samples: int, fresh: bool) -> None:
+def backward(shape: Shape, setting: Setting, buffers: Buffers, table: Any, samples: int, fresh: bool) -> None:
     """Deltas of every layer and the gradient, started anew if `fresh`, else added to."""
     L = lanes_of(buffers.theta)
     theta, grad = buffers.theta, buffers.grad
@@ -136,10 +144,17 @@ def backward(shape: Shape, setting: Setting, buffers: Buffers, samples: int, fre
         biased = shape.biases[layer] >= 0
         g = offset(grad, (shape.biases[layer] if biased else 0) * L)
         X, G = offset(A, shape.inputs[layer] * L), offset(grad, shape.weights[layer] * L)
-        weight_gradient(X, delta, G, g, biased, n_in, n_out, samples, fresh)
-        if layer > 0:
-            W, below = offset(theta, shape.weights[layer] * L), offset(D, shape.deltas[layer - 1] * L)
-            back_through(W, delta, below, n_in, n_out, samples)
+        W = offset(theta, shape.weights[layer] * L)
+        below = offset(D, shape.deltas[max(layer - 1, 0)] * L)
+        if table is None:
+            weight_gradient(X, delta, G, g, biased, n_in, n_out, samples, fresh)
+            if layer > 0:
+                back_through(W, delta, below, n_in, n_out, samples)
+        else:
+            place_gradient(table, layer, X, delta, G, g, biased, n_in, n_out, samples, fresh)
+            if layer > 0:
+                above = offset(A, shape.inputs[layer + 1] * L)
+                place_back(table, layer, W, X, above, delta, below, buffers.spare, n_in, n_out, samples)
 
 
 @called
@@ -150,7 +165,7 @@ def add_penalties(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     for layer in range(setting.layers):
         l1, l2 = load(penalty, 2 * layer * L), load(penalty, (2 * layer + 1) * L)
         sizes, squares, zero, one = splat(l1, 0.0), splat(l1, 0.0), splat(l1, 0.0), splat(l1, 1.0)
-        n_in, n_out = shape.sizes[layer], shape.sizes[layer + 1]
+        n_in, n_out = shape.rows[layer], shape.columns[layer]
         for j in range(n_out):
             column, column_squares = zero, zero
             for i in range(n_in):
@@ -206,8 +221,8 @@ def clip_norms(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     scale = select(greater(usable, zero), largest, one)
     squares = zero
     for layer in range(setting.layers):
-        rows = shape.sizes[layer] + (1 if shape.biases[layer] >= 0 else 0)  # the bias follows the weights
-        squares = _sum_squares(grad, scale, shape.weights[layer], rows, shape.sizes[layer + 1], squares)
+        rows = shape.rows[layer] + (1 if shape.biases[layer] >= 0 else 0)  # the bias follows the weights
+        squares = _sum_squares(grad, scale, shape.weights[layer], rows, shape.columns[layer], squares)
     relative = sqrt(squares)
     long = select(greater(relative, bound / scale), usable, zero)
     factor = bound / relative
@@ -220,9 +235,9 @@ def clip_norms(shape: Shape, setting: Setting, buffers: Buffers) -> None:
 def normalise_arrays(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     """Divide the gradient of each weight matrix and each bias vector by sqrt(sum of squares + eps)."""
     for layer in range(setting.layers):
-        _normalise(buffers, shape.weights[layer], shape.sizes[layer], shape.sizes[layer + 1])
+        _normalise(buffers, shape.weights[layer], shape.rows[layer], shape.columns[layer])
         if shape.biases[layer] >= 0:
-            _normalise(buffers, shape.biases[layer], 1, shape.sizes[layer + 1])
+            _normalise(buffers, shape.biases[layer], 1, shape.columns[layer])
 
 
 @called
