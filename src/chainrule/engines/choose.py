@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine
 from chainrule.engines.compiled.bundles import facts
+from chainrule.engines.compiled.codes import MEMORIES
 from chainrule.engines.compiled.plan import Plan, why_not
 from chainrule.engines.gemm.engine import GemmEngine
 from chainrule.engines.lanes.engine import LanesEngine
@@ -25,6 +26,11 @@ LANES_MEMBERS = 4
 """With fewer members that can share a block most lanes would idle: one after the other they are done sooner."""
 LANES_UNITS, LANES_WEIGHTS = 64, 4096
 """Wider networks, and those with more weights, fill vectors by themselves; a block of them would not fit in a cache."""
+
+SPATIAL_MEMBERS, SPATIAL_BYTES = 2, 2**27
+"""The same for networks that know places: fewer members, or blocks that take more in training, leave it to others."""
+VECTOR_BYTES = 64
+"""What a number of all members of such a block takes."""
 
 
 class Choice(NamedTuple):
@@ -102,7 +108,7 @@ def _members_by(keys: Sequence[Any], cohorts: Sequence[Cohort]) -> Counter[Any]:
 def _compiled(plan: Plan, company: int) -> Choice:
     """Choose between the compiled engines for a network with so many members that can share blocks with it."""
     if plan.spatial:
-        return Choice(GemmEngine.name, "auto: the samples of a batch share SIMD lanes")
+        return _spatial(plan, company)
     units, weights = max(plan.sizes[1:]), plan.n_parameters
     if units > LANES_UNITS or weights > LANES_WEIGHTS:
         size = f"{units} units" if units > LANES_UNITS else f"{weights:,} weights"
@@ -110,6 +116,14 @@ def _compiled(plan: Plan, company: int) -> Choice:
     if company < LANES_MEMBERS:
         return Choice(GemmEngine.name, f"auto: {_networks(company)} would leave most SIMD lanes idle")
     return Choice(LanesEngine.name, f"auto: {_networks(company)} of at most {LANES_UNITS} units share SIMD lanes")
+
+
+def _spatial(plan: Plan, company: int) -> Choice:
+    """Choose for a network that knows places."""
+    block = VECTOR_BYTES * ((2 + MEMORIES[plan.optimizer] + plan.keeps_best) * plan.n_parameters + 8 * sum(plan.sizes))
+    if company < SPATIAL_MEMBERS or block > SPATIAL_BYTES:
+        return Choice(GemmEngine.name, "auto: the samples of a batch share SIMD lanes")
+    return Choice(LanesEngine.name, f"auto: {_networks(company)} with convolutions or poolings share SIMD lanes")
 
 
 def _networks(members: int) -> str:

@@ -25,6 +25,8 @@ RUN_BYTES = 4096
 """What a finished run takes beside its weights and its history."""
 MOST_SAMPLES = 512
 """A pass through the layers takes at most about so many samples of a member at a time."""
+SPATIAL_BYTES, SPATIAL_SAMPLES = 2**23, 16
+"""Of networks that know places as many as take so many bytes, or so many if those take more."""
 MOST_MEMBERS = 16_384
 """Members of a chunk at most: more in company train no faster."""
 
@@ -83,11 +85,17 @@ class Facts:
     def _own_bytes(self, config: TrainingConfig) -> int:
         plan, itemsize = self.plan, np.dtype(config.dtype).itemsize
         copies = 4 + MEMORIES[plan.optimizer] + plan.keeps_best  # in training, gradient, first and final weights
-        values = plan.n_parameters * copies + min(self.batch, MOST_SAMPLES) * 3 * sum(plan.sizes)
+        values = plan.n_parameters * copies + self._samples_at_a_time(itemsize) * 3 * sum(plan.sizes)
         rows = (config.epochs // config.log_every + 2) * (N_COLUMNS + 2 * len(self.extras))
         windows = config.epochs * -(-self.n // self.batch) // config.window + 1 if config.window else 0
         orders = 0 if self.full or not config.shuffle else 8 * self.n
         return values * itemsize + (rows + 2 * windows) * 8 + orders + RUN_BYTES
+
+    def _samples_at_a_time(self, itemsize: int) -> int:
+        most = min(self.batch, MOST_SAMPLES)
+        if not self.plan.spatial:
+            return most
+        return min(max(SPATIAL_BYTES // (3 * sum(self.plan.sizes) * itemsize), SPATIAL_SAMPLES), most)
 
 
 def _data_bytes(config: TrainingConfig, parts: Split) -> int:

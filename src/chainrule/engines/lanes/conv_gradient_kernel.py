@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from chainrule.engines.compiled.cache import called, inlined
+from chainrule.engines.compiled.cache import called, merged
 from chainrule.engines.compiled.geometry import Geometry
 from chainrule.engines.compiled.simd import Pointer, fma, lanes_of, load, offset, splat
 from chainrule.engines.lanes.conv_kernel import Four, end_at, first_at, four, store_four
@@ -53,7 +53,7 @@ def convolution_gradient(
             _bias_gradient(offset(D, s * n_out * L), b, g.rows * g.columns, g.filters, new)
 
 
-@inlined
+@merged
 def _entry(g: Geometry, own_in: int, e: int) -> Entry:
     """Return entry `e` of a row of the kernel."""
     j = e // own_in
@@ -62,7 +62,7 @@ def _entry(g: Geometry, own_in: int, e: int) -> Entry:
     return Entry(first_at(back, g.stride_x), end, e - j * own_in - back * g.channels)
 
 
-@inlined
+@merged
 def _gradient_4x4(
     A: Pointer, D: Pointer, G: Pointer, e0: Entry, e1: Entry, e2: Entry, e3: Entry, rows: Four, fs: Four, y_first: int,
     y_end: int, g: Geometry, new: bool,
@@ -120,13 +120,13 @@ def _gradient_4x4(
     store_four(G3, fs, g30, g31, g32, g33)
 
 
-@inlined
+@merged
 def _added(p: Pointer, at: Four, v0: Any, v1: Any, v2: Any, v3: Any) -> Any:
     """Return what stands in a row plus what is given."""
     return load(p, 0) + v0, load(p, at.one) + v1, load(p, at.two) + v2, load(p, at.three) + v3
 
 
-@inlined
+@merged
 def _bias_gradient(D: Pointer, b: Pointer, places: int, filters: int, new: bool) -> None:
     """Add the sum of one sample's delta over all places to each bias."""
     L = lanes_of(D)

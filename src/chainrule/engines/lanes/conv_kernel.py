@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from chainrule.engines.compiled.cache import called, inlined
+from chainrule.engines.compiled.cache import called, merged
 from chainrule.engines.compiled.geometry import Geometry
 from chainrule.engines.compiled.simd import Pointer, fma, lanes_of, load, offset, splat, store
 
@@ -30,7 +30,7 @@ class Four(NamedTuple):
     three: int
 
 
-@inlined
+@merged
 def geometry_at(table: Any, layer: int) -> Geometry:
     """Return the numbers of a layer."""
     t = table[layer]
@@ -39,20 +39,20 @@ def geometry_at(table: Any, layer: int) -> Geometry:
     )  # fmt: skip
 
 
-@inlined
+@merged
 def four(distance: int, count: int) -> Four:
     """Return the distances of `count` neighbours, or of four if there are more."""
     last = min(count, 4) - 1
     return Four(min(1, last) * distance, min(2, last) * distance, last * distance)
 
 
-@inlined
+@merged
 def first_at(before: int, stride: int) -> int:
     """Return the first place whose window, moved by `before` inputs, does not begin before the image."""
     return max(0, -(-before // stride))
 
 
-@inlined
+@merged
 def end_at(inputs: int, before: int, stride: int, places: int) -> int:
     """Return the end of the places whose entry, `before` inputs back, still meets one of `inputs`."""
     return min(places, (inputs - 1 + before) // stride + 1)
@@ -102,7 +102,7 @@ def convolve(W: Pointer, b: Pointer, biased: bool, X: Pointer, Z: Pointer, g: Ge
                     x += 4 if in_row else 1
 
 
-@inlined
+@merged
 def _forward_4x4(
     W: Pointer, b: Pointer, biased: bool, X: Pointer, Z: Pointer, xs: Four, zs: Four, fs: Four, rows: int, steps: int,
     run: int, g: Geometry, own_in: int,
@@ -137,7 +137,7 @@ def _forward_4x4(
     store_four(offset(Z, zs.three), fs, z30, z31, z32, z33)
 
 
-@inlined
+@merged
 def store_four(p: Pointer, at: Four, v0: Any, v1: Any, v2: Any, v3: Any) -> None:
     """Write four vectors; copies of the last one are equal to it."""
     store(p, 0, v0)
@@ -180,7 +180,7 @@ def convolve_back(W: Pointer, D: Pointer, S: Pointer, g: Geometry, samples: int)
                     x += 4 if in_row else 1
 
 
-@inlined
+@merged
 def _back_4x4(
     W: Pointer, D: Pointer, S: Pointer, ds: Four, ss: Four, cs: Four, ws: Four, down: int, right: int, g: Geometry,
     own_in: int, own_out: int,

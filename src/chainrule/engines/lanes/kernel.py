@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.engines.compiled.cache import called, inlined, kernel
+from chainrule.engines.compiled.cache import called, kernel, merged
 from chainrule.engines.compiled.codes import ACCURACY, TRAINING
 from chainrule.engines.compiled.optimizer_kernel import apply_step, prepare_step
 from chainrule.engines.compiled.simd import greater, lanes_of, load, pointer, select, splat, store
@@ -38,7 +38,7 @@ from chainrule.engines.lanes.step_kernel import (
 )
 
 
-@inlined
+@merged
 def point_at_shape(shape: Shape, width: tuple[int, ...]) -> Shape:
     """Return the shape with pointers for arrays: they are passed on without counting references."""
     return Shape(
@@ -48,7 +48,7 @@ def point_at_shape(shape: Shape, width: tuple[int, ...]) -> Shape:
     )  # fmt: skip
 
 
-@inlined
+@merged
 def point_at_setting(s: Setting, width: tuple[int, ...]) -> Setting:
     """Return the setting with pointers for arrays."""
     return Setting(
@@ -58,7 +58,7 @@ def point_at_setting(s: Setting, width: tuple[int, ...]) -> Setting:
     )  # fmt: skip
 
 
-@inlined
+@merged
 def point_at(b: Buffers, width: tuple[int, ...]) -> Buffers:
     """Return pointers to the buffers."""
     return Buffers(
@@ -162,7 +162,7 @@ def _batch(
     set_losses(setting, buffers)
 
 
-@inlined
+@merged
 def _set_values(setting: Setting, buffers: Buffers, t: Watch, column: int, n: int, k: int) -> None:
     """Put losses and metrics where the rules look for them: `column` is LOSS or VALIDATION_LOSS, the metric follows."""
     outputs = n if setting.metric == ACCURACY else n * k

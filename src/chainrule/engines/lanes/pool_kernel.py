@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chainrule.engines.compiled.cache import called, inlined
+from chainrule.engines.compiled.cache import called, merged
 from chainrule.engines.compiled.codes import MAX_POOL
 from chainrule.engines.compiled.geometry import Geometry
 from chainrule.engines.compiled.simd import (
@@ -34,7 +34,7 @@ class Span(NamedTuple):
     right: int
 
 
-@inlined
+@merged
 def _span(g: Geometry, y: int, x: int) -> Span:
     up, back = y * g.stride_y - g.top, x * g.stride_x - g.left
     return Span(max(up, 0), min(up + g.kernel_y, g.height), max(back, 0), min(back + g.kernel_x, g.width))
@@ -60,7 +60,7 @@ def pool(X: Pointer, Z: Pointer, g: Geometry, samples: int) -> None:
                         store(there, c * L, _sum(offset(here, c * L), g, span) / inputs)
 
 
-@inlined
+@merged
 def _largest(X: Pointer, g: Geometry, span: Span) -> Vector:
     """Return the first largest of a window, in the order of rows and columns; the first NaN, if there is one."""
     L = lanes_of(X)
@@ -72,7 +72,7 @@ def _largest(X: Pointer, g: Geometry, span: Span) -> Vector:
     return best
 
 
-@inlined
+@merged
 def _sum(X: Pointer, g: Geometry, span: Span) -> Vector:
     L = lanes_of(X)
     total = splat(X, 0.0)
@@ -105,7 +105,7 @@ def pool_back(X: Pointer, Z: Pointer, D: Pointer, S: Pointer, spare: Pointer, g:
                 store(slopes, p * L, load(slopes, p * L) * load(spare, p * L))
 
 
-@inlined
+@merged
 def _hand_out(X: Pointer, Z: Pointer, D: Pointer, T: Pointer, g: Geometry, apart: bool) -> None:
     """Give each window's delta to its inputs: T times it if no input is in two windows, else T plus it."""
     L = lanes_of(X)
@@ -129,7 +129,7 @@ def _hand_out(X: Pointer, Z: Pointer, D: Pointer, T: Pointer, g: Geometry, apart
                         store(T, q, load(T, q) * part if apart else load(T, q) + part)
 
 
-@inlined
+@merged
 def _drop_uncovered(S: Pointer, g: Geometry) -> None:
     """Multiply the slopes of inputs that no window holds by 0."""
     L = lanes_of(S)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.engines.compiled.cache import inlined
+from chainrule.engines.compiled.cache import merged
 from chainrule.engines.compiled.codes import CONV, DENSE
 from chainrule.engines.compiled.simd import Pointer
 from chainrule.engines.lanes.conv_gradient_kernel import convolution_gradient
@@ -17,7 +17,7 @@ from chainrule.engines.lanes.dense_kernel import affine, back_through, weight_gr
 from chainrule.engines.lanes.pool_kernel import pool, pool_back
 
 
-@inlined
+@merged
 def place_forward(
     table: Any, layer: int, W: Pointer, b: Pointer, biased: bool, X: Pointer, Z: Pointer, n_in: int, n_out: int,
     samples: int,
@@ -32,7 +32,7 @@ def place_forward(
         pool(X, Z, g, samples)
 
 
-@inlined
+@merged
 def place_gradient(
     table: Any, layer: int, X: Pointer, D: Pointer, G: Pointer, b: Pointer, biased: bool, n_in: int, n_out: int,
     samples: int, fresh: bool,
@@ -45,7 +45,7 @@ def place_gradient(
         convolution_gradient(X, D, G, b, biased, g, samples, fresh)
 
 
-@inlined
+@merged
 def place_back(
     table: Any, layer: int, W: Pointer, X: Pointer, Z: Pointer, D: Pointer, S: Pointer, spare: Pointer, n_in: int,
     n_out: int, samples: int,

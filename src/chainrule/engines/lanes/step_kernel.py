@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.engines.compiled.activation_kernel import activate
-from chainrule.engines.compiled.cache import called, inlined
+from chainrule.engines.compiled.cache import called, inlined, merged
 from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, BCE_LOGITS, SOFTMAX_CE
 from chainrule.engines.compiled.simd import (
     Pointer,
@@ -82,7 +82,7 @@ def sum_weights(buffers: Buffers, setting: Setting, data: Data, order: Any, begi
         store_scalar(share, m, 1.0 / divisor)
 
 
-@inlined
+@merged
 def forward(shape: Shape, setting: Setting, buffers: Buffers, table: Any, samples: int) -> None:
     """Z and A of every layer, with slopes in the deltas' place; logits stay where loss and activation pair.
 
@@ -111,7 +111,7 @@ def forward(shape: Shape, setting: Setting, buffers: Buffers, table: Any, sample
                 store(Z, (s * n_out + j) * L, load(Z, (s * n_out + j) * L) * exists)
 
 
-@inlined
+@merged
 def losses_of(setting: Setting, shape: Shape, buffers: Buffers, weighted: bool, samples: int) -> None:
     """Add the samples' losses to `sums`, and turn the output layer's slopes into its delta."""
     L, last = lanes_of(buffers.theta), setting.layers - 1
@@ -131,7 +131,7 @@ def metric_of(setting: Setting, shape: Shape, buffers: Buffers, samples: int) ->
     count_metric(setting.metric, outputs, buffers.Y, buffers.counts, 0, shape.sizes[last], samples)
 
 
-@inlined
+@merged
 def backward(shape: Shape, setting: Setting, buffers: Buffers, table: Any, samples: int, fresh: bool) -> None:
     """Deltas of every layer and the gradient, started anew if `fresh`, else added to."""
     L = lanes_of(buffers.theta)
@@ -251,7 +251,7 @@ def _normalise(buffers: Buffers, first: int, rows: int, columns: int) -> None:
         store(grad, p * L, load(grad, p * L) / length)
 
 
-@inlined
+@merged
 def ready_gradient(shape: Shape, setting: Setting, buffers: Buffers) -> None:
     """Penalties, clipping and normalising, where the setting has them."""
     if setting.penalised:
@@ -264,14 +264,14 @@ def ready_gradient(shape: Shape, setting: Setting, buffers: Buffers) -> None:
         normalise_arrays(shape, setting, buffers)
 
 
-@inlined
+@merged
 def set_losses(setting: Setting, buffers: Buffers) -> None:
     """Turn `losses`, which holds the divisors, into the losses of the samples in `sums`."""
     for m in range(setting.members):
         buffers.losses[m] = buffers.sums[m] / buffers.losses[m]
 
 
-@inlined
+@merged
 def clear(buffers: Buffers) -> None:
     """Start new sums."""
     for m in range(lanes_of(buffers.theta)):
