@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CompiledEngine(Engine):
-    """Trains networks of dense layers in compiled code, repeatable to the last bit."""
+    """Trains networks of dense layers, convolutions and poolings in compiled code, repeatable to the last bit."""
 
     @abstractmethod
     def maker(self) -> Maker:

@@ -29,6 +29,7 @@ def train_a_little(engine: type[LanesEngine | GemmEngine], network: Network, dty
 _DENSE, _PLACES = mlp([64], "sigmoid"), parse_layers("conv 2 3, pool 2")
 _PARTS: dict[str, tuple[type[LanesEngine | GemmEngine], Network]] = {
     "lanes": (LanesEngine, _DENSE),
+    "lanes with places": (LanesEngine, _PLACES),
     "gemm": (GemmEngine, _DENSE),
     "gemm with places": (GemmEngine, _PLACES),
 }
