@@ -137,11 +137,7 @@ def test_members_that_end_early_make_room(engine: str, same_run: Any) -> None:
     """Blocks are packed anew while the others go on; what is left is what each member gives alone."""
     rules = [("loss_below(0.01)",), ("loss_below(1.0)",), ("loss_below(1.05)",), ("loss_below(1.09)",)]
     base = TrainingConfig(loss="softmax_cross_entropy", epochs=60, batch_size=6, optimizer="adam", learning_rate=0.003)
-    asked = [
-        Member(Network(LAYERS), base.replace(stopping=rule), seed)
-        for seed in range(10)
-        for rule in rules
-    ]
+    asked = [Member(Network(LAYERS), base.replace(stopping=rule), seed) for seed in range(10) for rule in rules]
     runs = train_members(asked, DATA, engine=engine)
     assert len({run.epochs for run in runs}) > 5
     for k in (0, 1, 2, 3, 39):
