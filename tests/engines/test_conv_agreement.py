@@ -25,7 +25,7 @@ from chainrule.nn import (
     MaxPool2D,
 )
 
-ENGINES = ["lanes"]
+ENGINES = ["lanes", "gemm"]
 TOLERANCE = {"float64": 1e-10, "float32": 5e-4}
 
 random = np.random.default_rng(7)

@@ -16,7 +16,7 @@ from chainrule.engines.lanes.block import LANES, SPATIAL_LANES
 from chainrule.errors import ShapeError
 from chainrule.nn import AvgPool2D, BatchNorm, Conv2D, Flatten, GlobalAvgPool, GlobalMaxPool, Layer, MaxPool2D
 
-ENGINES = ["lanes"]
+ENGINES = ["lanes", "gemm"]
 random = np.random.default_rng(5)
 SHAPE = (5, 6)
 X = random.normal(size=(19, 30))
@@ -85,6 +85,19 @@ def test_random_architectures_agree_with_the_reference(engine: str, drawn: st.Da
         assert (b.epochs, b.stop_reason) == (a.epochs, a.stop_reason)
         assert np.max(np.abs(a.theta - b.theta)) <= 1e-8 * max(1.0, float(np.max(np.abs(a.theta))))
         np.testing.assert_allclose(b.history["loss"], a.history["loss"], rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@UNHURRIED
+@given(drawn=st.data())
+def test_both_engines_give_the_same_bits(dtype: str, drawn: st.DataObject) -> None:
+    network = fitting(drawn.draw(layers_of_places()))
+    settings: dict[str, Any] = {"loss": "softmax_cross_entropy", "dtype": dtype, "batch_size": drawn.draw(BATCHES)}
+    settings["optimizer"] = drawn.draw(st.sampled_from(["sgd", "adam"]))
+    lanes, gemm = (train(network, DATA, engine=name, seeds=2, epochs=4, **settings) for name in ENGINES)
+    for a, b in zip(lanes, gemm, strict=True):
+        assert a.theta.tobytes() == b.theta.tobytes()
+        np.testing.assert_array_equal(a.history["accuracy"], b.history["accuracy"])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
