@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, IDENTITY, RELU
-from chainrule.engines.compiled.codes import AVG_POOL, CONV
+from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, AVG_POOL, CONV, IDENTITY, RELU
 from chainrule.engines.compiled.geometry import Geometry
 from chainrule.engines.compiled.plan import Plan
 from chainrule.engines.gemm.records import N_SIZES, Layers
