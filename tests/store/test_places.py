@@ -75,3 +75,19 @@ def test_the_words_of_a_server_are_redacted(monkeypatch: pytest.MonkeyPatch) -> 
     for secret in ("a@b/c", "a%40b", "from environment"):
         assert secret not in message
     assert "(cannot use '***' (***, ***) in line 2)" in message
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "postgresql://me:ge@heim@there:5432/runs",  # SQLAlchemy takes heim@there for the host
+        "postgresql://me:ge@/heim@there/runs",
+        "postgresql:/me:geheim@there/runs",  # a slash is missing: not the path of a file either
+        "postgresql:me:geheim@there/runs",
+        "POSTGRES+psycopg:/me:geheim@there/runs",
+    ],
+)
+def test_no_part_of_a_password_is_shown_in_a_url_that_was_mistyped(typed: str) -> None:
+    with pytest.raises(StoreError, match=r"cannot be read \(it is not shown") as caught:
+        place_of(typed)
+    assert "heim" not in f"{caught.value}"

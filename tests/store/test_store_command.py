@@ -89,7 +89,10 @@ def test_groups_have_rates_with_intervals(filled: Cli, plain: Pairs) -> None:
 def test_single_runs_are_shown(filled: Cli, plain: Pairs) -> None:
     told = json.loads(filled("list", "--runs", "--where", "seed>=4", "--where", "training.optimizer=sgd", "--json").out)
     assert [(row["learning_rate"], row["seed"]) for row in told["runs"]] == [(0.1, 4), (0.1, 5), (1.0, 4), (1.0, 5)]
-    assert "the first 3; --limit shows more" in filled("list", "--runs", "--limit", "3").out
+    shown = filled("list", "--runs", "--limit", "3").out
+    assert "the first 3; --limit shows more" in shown
+    assert told["runs"][0]["layers"].startswith("dense ")
+    assert "Dense(" not in shown  # networks are in words: one in full takes twenty lines of the table
 
 
 def test_check_says_what_is_wrong(filled: Cli) -> None:

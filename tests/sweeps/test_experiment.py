@@ -21,6 +21,8 @@ from tests.sweeps.conftest import SUCCESS, Memory, make_experiment, same
 def test_seeds_and_axes_can_be_widened_with_the_same_call(memory: Memory) -> None:
     first = make_experiment().run(store=memory, fresh=0)
     assert (first.computed, first.reused, len(first)) == (20, 0, 4)
+    assert repr(first) == f"SweepResult({first.recipe.id!r}, 4 cells, 20 runs)"  # and not every number of every run
+    assert repr(first.cells[0]) == f"CellResult({first.cells[0].label!r}, 5 runs)"
     more = make_experiment().run(store=memory, seeds=8, fresh=0)
     assert (more.computed, more.reused) == (12, 20)
     wider = make_experiment(rates=(0.5, 2.0, 5.0)).run(store=memory, seeds=8, fresh=0)

@@ -24,7 +24,7 @@ FIRST_AXES = (
 )
 """Those shown first of axes with as many values."""
 
-RUN_COLUMNS = ("seed", "source", "network", "optimizer", "learning_rate", "stop_reason", "epochs_run")
+RUN_COLUMNS = ("seed", "source", "layers", "optimizer", "learning_rate", "stop_reason", "epochs_run")
 
 
 def size(n_bytes: int) -> str:

@@ -16,6 +16,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.{digits}g} %"
 
 
+def percent_range(low: float, high: float) -> str:
+    """Write the ends of an interval of shares in percent, both as `percent` writes them: ``0 to 62.5``."""
+    low, high = (round(end, 5) + 0.0 for end in (low, high))  # 6.7e-16 is what arithmetic leaves of 0; and no -0
+    return f"{percent(low).removesuffix(' %')} to {percent(high).removesuffix(' %')}"
+
+
 def p_text(p_value: float | None, p_adjusted: float | None = None) -> str:
     """Write a p-value: ``p = 0.012``, ``p < 0.0001``; an adjusted one says so."""
     p = p_value if p_adjusted is None else p_adjusted

@@ -39,6 +39,11 @@ def axes_of(kind: str, text: str) -> dict[str, str]:
     return {axis: json.dumps(value, sort_keys=True) for axis, value in found.items()}
 
 
+def layers_of(text: str) -> str:
+    """Return a setting's network in words: ``dense 4 tanh, dense``."""
+    return ", ".join(map(_words, json.loads(text)["layers"]))
+
+
 def _network_axes(described: dict[str, Any]) -> dict[str, Any]:
     """Read off the layers what `mlp` was given; of other networks only what fits."""
     layers: list[dict[str, Any]] = described["layers"]

@@ -18,6 +18,10 @@ DEFAULT = "chainrule.db"
 VARIABLE = "CHAINRULE_STORE"
 HIDDEN = "***"
 FORMS = "a store is the path of a file such as runs.db, or postgresql://USER@HOST/DATABASE"
+UNREADABLE = (
+    "the store's URL cannot be read (it is not shown, because it may hold a password); write "
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ : / in a password as %40 %3A %2F"
+)
 _SECRET = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
 
 
@@ -69,6 +73,8 @@ def place_of(where: str | Path | None = None) -> Place:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise StoreError(f"'{one_line(text)}' is no place of a store: {FORMS}")
     scheme, found, rest = text.partition("://")
+    if not isinstance(where, Path) and re.match(r"\s*postgres\w*(\+\w+)?:(?!//)", text, re.IGNORECASE):
+        raise StoreError(UNREADABLE)  # a slash is missing: no path, and not to be shown either
     if isinstance(where, Path) or not found:
         return _file(text)
     if scheme == "sqlite":
@@ -90,10 +96,9 @@ def _postgres(rest: str) -> Place:
     try:
         url = make_url(f"postgresql+psycopg://{rest}")
     except Exception:  # the message would repeat the URL, and with it the password
-        raise StoreError(
-            "the store's URL cannot be read (it is not shown, because it may hold a password); write "
-            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ : / in a password as %40 %3A %2F"
-        ) from None
+        raise StoreError(UNREADABLE) from None
+    if url.password is not None and rest.count("@") > 1:  # a bare @ in the password: its rest would pass for the host
+        raise StoreError(UNREADABLE)
     secrets = {str(url.password or ""), os.environ.get("PGPASSWORD", "")}
     query: dict[str, str | tuple[str, ...]] = dict(url.query)
     for name, value in url.query.items():

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 from chainrule.errors import StoreError
 from chainrule.experiments.running.tasks import Task
 from chainrule.experiments.store import queries
+from chainrule.experiments.store.axes import layers_of
 from chainrule.experiments.store.checking import CheckReport, check
 from chainrule.experiments.store.columns import Frame
 from chainrule.experiments.store.compacting import CompactReport, compact, size_of
@@ -258,7 +259,7 @@ class Store:
     def rows(
         self, where: Mapping[str, Any] | None = None, having: Sequence[str | Rule] = (), limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """Return runs as flat rows (`Run.to_row`, with ``source``, ``data``, ``numerics`` and ``key``).
+        """Return runs as flat rows (`Run.to_row`, with ``source``, ``layers``, ``data``, ``numerics`` and ``key``).
 
         Parameters
         ----------
@@ -271,7 +272,8 @@ class Store:
         """
         with self._read() as connection:
             chosen = queries.places(Frame(connection, self.known), where, having, limit)
-            return [row_of(record) for record in Reader(connection, self.known).by_places(chosen, False)]
+            records = Reader(connection, self.known).by_places(chosen, False)
+            return [row_of(record) | {"layers": layers_of(record.task.setting.network)} for record in records]
 
     # -- the whole store ---------------------------------------------------------------------------
 

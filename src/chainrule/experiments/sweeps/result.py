@@ -56,6 +56,9 @@ class CellResult:
         """The seeds that have a run."""
         return tuple(run.seed for run in self.runs)
 
+    def __repr__(self) -> str:
+        return f"CellResult({self.label!r}, {len(self.runs):,} runs)"
+
 
 @dataclass(frozen=True)
 class SweepResult:
@@ -101,6 +104,10 @@ class SweepResult:
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def __repr__(self) -> str:
+        runs = sum(len(one.runs) for one in self.cells)
+        return f"SweepResult({self.recipe.id!r}, {len(self.cells):,} cells, {runs:,} runs)"
 
     @cached_property
     def axes(self) -> dict[str, list[object]]:

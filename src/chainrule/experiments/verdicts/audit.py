@@ -33,7 +33,7 @@ from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.stats import Interval, success_rate
 from chainrule.stats.audit import Chance, Shown
 from chainrule.stats.orders import chain_chance
-from chainrule.stats.sentences import number, percent
+from chainrule.stats.sentences import number, percent, percent_range
 
 MANY, FEW = 300, 30
 CHEAP = 300.0
@@ -259,7 +259,7 @@ def _percent(share: float) -> str:
 
 
 def _interval(interval: Interval) -> str:
-    return f"{percent(interval.level)} interval {100 * interval.low:.2g} to {100 * interval.high:.3g}"
+    return f"{percent(interval.level)} interval {percent_range(interval.low, interval.high)}"
 
 
 def _value(value: float, measure: Measure) -> str:

@@ -25,7 +25,7 @@ from chainrule.experiments.verdicts.sides import Candidate, Side, candidates_of,
 from chainrule.experiments.verdicts.spread import USUAL_LEVELS, spread
 from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.resources import Resources
-from chainrule.stats.sentences import percent
+from chainrule.stats.sentences import percent, percent_range
 
 if TYPE_CHECKING:
     from chainrule.experiments.recipes.schema import Question
@@ -202,7 +202,7 @@ _ANSWERS = {"compare": _compare, "rank": _rank, "importance": _importance, "spre
 def _shares(one: Importance) -> str:
     """Write what an axis has a part in, and what it explains by itself."""
     total, own = (percent(round(share, 3)) for share in (one.total, one.share))
-    return f"{total} ({100 * one.total_low:.2g} to {100 * one.total_high:.3g}), {own} by itself"
+    return f"{total} ({percent_range(one.total_low, one.total_high)}), {own} by itself"
 
 
 def _listed(parts: Sequence[str]) -> str:

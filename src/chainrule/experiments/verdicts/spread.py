@@ -30,7 +30,7 @@ from chainrule.experiments.verdicts.sides import Candidate
 from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.random import CROSSED_SEEDS, SOURCES, crossed_seed, stream
 from chainrule.stats.changes import ChangedShare, changed_share
-from chainrule.stats.sentences import number, percent
+from chainrule.stats.sentences import number, percent, percent_range
 
 if TYPE_CHECKING:
     from chainrule.stats.variance import CrossedComponents
@@ -254,7 +254,7 @@ def _sentence(measure: Measure, found: CrossedComponents, alone: Mapping[str, Ch
 
 
 def _share(share: float, low: float, high: float) -> str:
-    return f"{percent(round(share, 3))} ({100 * low:.2g} to {100 * high:.3g})"
+    return f"{percent(round(share, 3))} ({percent_range(low, high)})"
 
 
 def _named(name: str) -> str:
