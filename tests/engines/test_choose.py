@@ -14,7 +14,7 @@ from chainrule import Member, Runs, TrainingConfig, mlp, train, train_members
 from chainrule.engines import choose_all
 from chainrule.engines.choose import LANES_MEMBERS, LANES_UNITS
 from chainrule.errors import ConfigError
-from chainrule.nn import Dense, Network
+from chainrule.nn import Dense, Network, parse_layers
 
 
 def engines(runs: Runs) -> list[tuple[str, str]]:
@@ -37,6 +37,23 @@ def test_few_networks_and_wide_ones_do_not() -> None:
     assert set(engines(wide)) == {("gemm", "auto: with 300 units the network fills vectors by itself")}
     heavy = short(mlp([60, 60, 60]), seeds=9)
     assert set(engines(heavy)) == {("gemm", "auto: with 7,561 weights the network fills vectors by itself")}
+
+
+@pytest.mark.parametrize(
+    ("members", "batch", "dtype", "engine"),
+    [
+        (16, 4, "float32", "lanes"), (16, 16, "float32", "gemm"), (16, 17, "float32", "lanes"),
+        (1, 1, "float32", "gemm"), (2, 1, "float32", "lanes"), (4, 4, "float64", "gemm"),
+        (8, 4, "float64", "lanes"), (8, "full", "float64", "gemm"),
+    ],
+)  # fmt: skip
+def test_images_go_where_vectors_are_fuller(members: int, batch: int | str, dtype: str, engine: str) -> None:
+    network = parse_layers("conv 2 3, pool 2")
+    settings: dict[str, Any] = {"loss": "softmax_cross_entropy", "batch_size": batch, "dtype": dtype, "epochs": 0}
+    runs = short(network, "digits", seeds=members, **settings)
+    assert {run.engine for run in runs} == {engine}
+    why = "networks share SIMD lanes, batches of" if engine == "lanes" else "the samples of a batch share SIMD lanes"
+    assert why in runs[0].engine_reason
 
 
 def test_members_of_different_settings_are_company_if_they_can_share_blocks() -> None:

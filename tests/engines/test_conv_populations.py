@@ -133,7 +133,7 @@ def test_a_certificate(engine: str, dtype: str, batch: int | str) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_with_networks_of_dense_layers_in_one_call(dtype: str) -> None:
     """Automatic choice: each kind gets blocks of its own, and what only the reference knows goes there."""
-    config = TrainingConfig(loss="softmax_cross_entropy", epochs=20, dtype=dtype, learning_rate=0.05)
+    config = TrainingConfig(loss="softmax_cross_entropy", epochs=5, batch_size=2, dtype=dtype, learning_rate=0.05)
     normed = Network((Conv2D(3, 2), BatchNorm(), Flatten(), Dense(None, None)))
     networks = [Network(LAYERS), mlp([6]), normed, mlp([3]), Network(LAYERS[1:])]
     asked = [Member(network, config, seed) for seed in range(5) for network in networks]

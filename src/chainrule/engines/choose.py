@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from chainrule.cohorts import Cohort
 from chainrule.engines._base import Engine
 from chainrule.engines.compiled.bundles import facts
@@ -27,10 +29,12 @@ LANES_MEMBERS = 4
 LANES_UNITS, LANES_WEIGHTS = 64, 4096
 """Wider networks, and those with more weights, fill vectors by themselves; a block of them would not fit in a cache."""
 
-SPATIAL_MEMBERS, SPATIAL_BYTES = 2, 2**27
-"""The same for networks that know places: fewer members, or blocks that take more in training, leave it to others."""
+SPATIAL_BYTES = 2**27
+"""Blocks of networks that know places and take more are left to the gemm engine."""
+SPATIAL_LEAD = 1.25
+"""So much faster is a full vector of one network's samples than one of members: it works on less memory."""
 VECTOR_BYTES = 64
-"""What a number of all members of such a block takes."""
+"""What a vector takes, of samples or of members."""
 
 
 class Choice(NamedTuple):
@@ -92,7 +96,7 @@ def _best(cohorts: Sequence[Cohort]) -> list[Choice]:
     keys = [None if why else facts(cohort).key for cohort, why in zip(cohorts, reasons, strict=True)]
     company = _members_by(keys, cohorts)
     return [
-        Choice(ReferenceEngine.name, f"auto: {why}") if why else _compiled(facts(cohort).plan, company[key])
+        Choice(ReferenceEngine.name, f"auto: {why}") if why else _compiled(cohort, company[key])
         for cohort, key, why in zip(cohorts, keys, reasons, strict=True)
     ]
 
@@ -105,10 +109,12 @@ def _members_by(keys: Sequence[Any], cohorts: Sequence[Cohort]) -> Counter[Any]:
     return count
 
 
-def _compiled(plan: Plan, company: int) -> Choice:
+def _compiled(cohort: Cohort, company: int) -> Choice:
     """Choose between the compiled engines for a network with so many members that can share blocks with it."""
+    plan = facts(cohort).plan
     if plan.spatial:
-        return _spatial(plan, company)
+        lanes = VECTOR_BYTES // np.dtype(cohort.config.dtype).itemsize
+        return _spatial(plan, company, facts(cohort).batch, lanes)
     units, weights = max(plan.sizes[1:]), plan.n_parameters
     if units > LANES_UNITS or weights > LANES_WEIGHTS:
         size = f"{units} units" if units > LANES_UNITS else f"{weights:,} weights"
@@ -118,12 +124,17 @@ def _compiled(plan: Plan, company: int) -> Choice:
     return Choice(LanesEngine.name, f"auto: {_networks(company)} of at most {LANES_UNITS} units share SIMD lanes")
 
 
-def _spatial(plan: Plan, company: int) -> Choice:
-    """Choose for a network that knows places."""
+def _spatial(plan: Plan, company: int, batch: int, lanes: int) -> Choice:
+    """Choose for a network that knows places: by whether its company or the samples of a step fill vectors better."""
     block = VECTOR_BYTES * ((2 + MEMORIES[plan.optimizer] + plan.keeps_best) * plan.n_parameters + 8 * sum(plan.sizes))
-    if company < SPATIAL_MEMBERS or block > SPATIAL_BYTES:
+    if block > SPATIAL_BYTES or _filled(company, lanes) <= SPATIAL_LEAD * _filled(batch, lanes):
         return Choice(GemmEngine.name, "auto: the samples of a batch share SIMD lanes")
-    return Choice(LanesEngine.name, f"auto: {_networks(company)} with convolutions or poolings share SIMD lanes")
+    return Choice(LanesEngine.name, f"auto: {_networks(company)} share SIMD lanes, batches of {batch} would fill fewer")
+
+
+def _filled(count: int, lanes: int) -> float:
+    """Return the share of lanes that do something."""
+    return count / (-(-count // lanes) * lanes)
 
 
 def _networks(members: int) -> str:
