@@ -33,6 +33,7 @@ from chainrule.engines.images.records import (
     FORWARD,
     FORWARD_END,
     FROM_OUTPUT,
+    GOES_ON,
     GRADIENT,
     GRADIENT_END,
     HERE_FLOATS,
@@ -101,7 +102,7 @@ def run_jobs(
                     n = net.choices[wide * FEWER + min(end - q, FEWER - 1)]
                     place_tile(
                         spread, n, wide, a, offset(net.places, job[IN_PLACES] + q), left_steps, offset(w, c * floats),
-                        right_steps, job[N_STEPS], offset(begun, start_steps * c), offset(to, c * L),
+                        right_steps, job[N_STEPS], offset(begun, start_steps * c), job[GOES_ON] != 0, offset(to, c * L),
                         offset(net.places, job[OUT_PLACES] + q), below,
                     )  # fmt: skip
                     q += n

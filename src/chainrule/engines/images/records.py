@@ -26,8 +26,10 @@ the deltas below, and for its gradient; its rows of `Nets.windows` (poolings), a
 where its sums of lanes start in `lanes`; where its inputs start in `rows_a`, the floats of such a row, and where its
 deltas start in `rows_d`; entries (i, j), channels of a group, and where its weights start in theta."""
 
-IN_PLACES, N_PLACES, OUT_PLACES, LEFT, RIGHT, N_STEPS, COLUMNS, IN_SHIFT, RIGHT_SHIFT, OUT_SHIFT, OF_ONES = range(11)
-N_JOB = 11
+IN_PLACES, N_PLACES, OUT_PLACES, LEFT, RIGHT, N_STEPS, COLUMNS, IN_SHIFT, RIGHT_SHIFT, OUT_SHIFT, OF_ONES, GOES_ON = (
+    range(12)
+)
+N_JOB = 12
 """Columns of `Nets.jobs`: see `tables.Job`."""
 
 IN_AT, OUT_AT, FIRST_ENTRY, N_ENTRIES = range(4)

@@ -40,6 +40,11 @@ Index = np.ndarray[Any, np.dtype[np.intp]]
 Whole = np.ndarray[Any, np.dtype[np.int64]]
 Pairs = tuple[tuple[int, int], ...]
 
+PLACES_BYTES = 24 * 2**10
+"""Inputs and deltas of the places that a gradient's sums take before they go on: half of a nearest cache."""
+LEAST_PLACES = 24
+"""With fewer places at a time sums would be taken up and put down too often."""
+
 
 def whole(count: int, lanes: int) -> int:
     """Round up to whole vectors."""
@@ -155,7 +160,7 @@ def forward_jobs(lists: Lists, g: Geometry, lanes: int, stride: int) -> None:
         right = [(entry * depth + c) * stride for _, _, entry in steps for c in range(depth)]
         starts = lists.add(inputs), len(inputs), lists.add(outputs), lists.add(left), lists.add(right), len(left)
         for group in range(g.groups):
-            lists.jobs.append((*starts, width, group * depth * lanes, group * width, group * width * lanes, 0))
+            lists.jobs.append((*starts, width, group * depth * lanes, group * width, group * width * lanes, 0, 0))
 
 
 def delta_jobs(lists: Lists, g: Geometry, lanes: int) -> None:
@@ -172,28 +177,52 @@ def delta_jobs(lists: Lists, g: Geometry, lanes: int) -> None:
         starts = lists.add(places), len(places), lists.add(inputs), lists.add(deltas), lists.add(right), len(deltas)
         for group in range(g.groups):
             shift = group * width
-            lists.jobs.append((*starts, depth, shift * lanes, shift * depth, group * depth * lanes, 0))
+            lists.jobs.append((*starts, depth, shift * lanes, shift * depth, group * depth * lanes, 0, 0))
 
 
 def gradient_jobs(lists: Lists, g: Geometry, lanes: int, stride: int, biased: bool) -> None:
-    """Add the jobs of dw = sum over places of a delta, for each lane by itself; the bias is a row of its own."""
+    """Add the jobs of dw = sum over places of a delta, for each lane by itself; the bias is a row of its own.
+
+    All sums take some rows of places before they go on with the next ones: these stay in the nearest caches.
+    """
     rows, columns = axes_of(g)
     depth, width = g.channels // g.groups, g.filters // g.groups
-    for i_s, down, j_s, across in _sets(alike(g.kernel_y, rows.meets), alike(g.kernel_x, columns.meets)):
-        entries = [(i, j, c) for i in i_s for j in j_s for c in range(depth)]
-        inputs = [((i * g.dilation_y * g.width + j * g.dilation_x) * g.channels + c) * lanes for i, j, c in entries]
-        weights = [((i * g.kernel_x + j) * depth + c) * stride * lanes for i, j, c in entries]
-        left = [(r * g.width + q) * g.channels * lanes for r, _ in down for q, _ in across]
-        right = [(y * g.columns + x) * g.filters * lanes for _, y in down for _, x in across]
-        starts = lists.add(inputs), len(inputs), lists.add(weights), lists.add(left), lists.add(right), len(left)
-        for group in range(g.groups):
-            shift = group * width * lanes
-            lists.jobs.append((*starts, width, group * depth * lanes, shift, shift, 0))
-    if biased:
-        n = g.rows * g.columns
-        zeros, deltas = lists.add([0] * n), lists.add([p * g.filters * lanes for p in range(n)])
-        row = lists.add([g.entries * stride * lanes])
-        lists.jobs.append((zeros, 1, row, zeros, deltas, n, g.filters, 0, 0, 0, 1))
+    together = _rows_together(g)
+    sets = list(_sets(alike(g.kernel_y, rows.meets), alike(g.kernel_x, columns.meets)))
+    known = [
+        (lists.add(inputs), len(inputs), lists.add(weights))
+        for inputs, weights in (_entries(g, i_s, j_s, lanes, stride) for i_s, _, j_s, _ in sets)
+    ]
+    for first in range(0, g.rows, together):
+        for (_, down, _, across), own in zip(sets, known, strict=True):
+            some = [(r, y) for r, y in down if first <= y < first + together]
+            left = [(r * g.width + q) * g.channels * lanes for r, _ in some for q, _ in across]
+            right = [(y * g.columns + x) * g.filters * lanes for _, y in some for _, x in across]
+            if not left and first > 0:
+                continue
+            starts = *own, lists.add(left), lists.add(right), len(left)
+            for group in range(g.groups):
+                shift = group * width * lanes
+                lists.jobs.append((*starts, width, group * depth * lanes, shift, shift, 0, first > 0))
+        if biased:
+            places = range(first * g.columns, min(first + together, g.rows) * g.columns)
+            zeros, deltas = lists.add([0] * len(places)), lists.add([p * g.filters * lanes for p in places])
+            row = lists.add([g.entries * stride * lanes])
+            lists.jobs.append((zeros, 1, row, zeros, deltas, len(places), g.filters, 0, 0, 0, 1, first > 0))
+
+
+def _entries(g: Geometry, i_s: list[int], j_s: list[int], lanes: int, stride: int) -> tuple[list[int], list[int]]:
+    """Return where the inputs of some entries are, from entry 0 on, and where their sums are."""
+    depth = g.channels // g.groups
+    entries = [(i, j, c) for i in i_s for j in j_s for c in range(depth)]
+    inputs = [((i * g.dilation_y * g.width + j * g.dilation_x) * g.channels + c) * lanes for i, j, c in entries]
+    return inputs, [((i * g.kernel_x + j) * depth + c) * stride * lanes for i, j, c in entries]
+
+
+def _rows_together(g: Geometry) -> int:
+    """Return how many rows of places a gradient's sums take before they go on."""
+    row = g.columns * (g.filters + g.stride_y * g.channels)
+    return min(max(PLACES_BYTES // (64 * row), -(-LEAST_PLACES // g.columns)), g.rows)
 
 
 def pool_windows(lists: Lists, g: Geometry, lanes: int) -> bool:

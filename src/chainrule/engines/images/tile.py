@@ -32,13 +32,14 @@ WIDEST = {columns: places[0] for columns, places in SHAPES.items()}
 @built_in
 def place_tile(
     typingctx: Any, spread: Any, places: Any, columns: Any, left: Any, in_places: Any, left_steps: Any, right: Any,
-    right_steps: Any, steps: Any, start: Any, out: Any, out_places: Any, below: Any,
+    right_steps: Any, steps: Any, start: Any, goes_on: Any, out: Any, out_places: Any, below: Any,
 ) -> Any:  # fmt: skip
     """Compute a tile; `places` and `columns` are one of `SHAPES`.
 
     ``left[p, n]`` stands at ``left + in_places[p] + left_steps[n]`` and ``right[n, f]`` at ``right + right_steps[n]``
-    plus f floats, or f vectors unless `spread`. ``start[f]`` is spread over the lanes. The sums are written to
-    ``out + out_places[p]`` and vectors after it, those that are not positive multiplied by `below`.
+    plus f floats, or f vectors unless `spread`. The sums are written to ``out + out_places[p]`` and vectors after it.
+    With `spread` they start from ``start[f]`` in all lanes, and those that are not positive are multiplied by `below`;
+    else from 0, or from what is there if the sum `goes_on`.
     """
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -56,22 +57,29 @@ def place_tile(
 
     n = types.intp
     i = in_places
-    return signature(types.void, types.boolean, n, n, left, i, i, right, i, n, start, out, i, left.dtype), codegen
+    form = (types.boolean, n, n, left, i, i, right, i, n, start, types.boolean, out, i, left.dtype)
+    return signature(types.void, *form), codegen
 
 
 def _write(writer: Writer, places: int, columns: int, spread: bool, args: Values) -> None:
-    left, in_places, left_steps, right, right_steps, steps, start, out, out_places, below = args
+    left, in_places, left_steps, right, right_steps, steps, start, goes_on, out, out_places, below = args
     builder, lanes = writer.builder, writer.lanes
 
     def number(table: Any, k: Any) -> Any:
         return builder.sext(builder.load(writer.at(table, k)), LONG)
 
-    def fill(p: Any) -> Any:
+    def accumulator(value: Any) -> Any:
         made = cgutils.alloca_once(builder, writer.vector)
-        builder.store(writer.spread(p), made)
+        builder.store(value, made)
         return made
 
-    held = [[fill(writer.at(start, f)) for f in range(columns)] for _ in range(places)]
+    zero, results = ir.Constant(writer.vector, None), [writer.at(out, number(out_places, p)) for p in range(places)]
+    if spread:
+        starts = [writer.spread(writer.at(start, f)) for f in range(columns)]
+        held = [[accumulator(one) for one in starts] for _ in range(places)]
+    else:
+        there = [[writer.load(writer.at(row, f * lanes)) for f in range(columns)] for row in results]
+        held = [[accumulator(builder.select(goes_on, one, zero)) for one in row] for row in there]
     begun = [writer.at(left, number(in_places, p)) for p in range(places)]
     with writer.each(ir.Constant(LONG, 0), steps) as step:
         here, row = number(left_steps, step), writer.at(right, number(right_steps, step))
@@ -80,12 +88,14 @@ def _write(writer: Writer, places: int, columns: int, spread: bool, args: Values
             factor = writer.spread(writer.at(row, f)) if spread else writer.load(writer.at(row, f * lanes))
             for p in range(places):
                 writer.add_product(inputs[p], factor, held[p][f])
-    undefined, zero = ir.Constant(writer.vector, ir.Undefined), ir.Constant(writer.vector, None)
-    one = builder.insert_element(undefined, below, ir.Constant(ir.IntType(32), 0))
-    low = builder.shuffle_vector(one, undefined, writer.first_lane)
+    low = None
+    if spread:
+        undefined = ir.Constant(writer.vector, ir.Undefined)
+        one = builder.insert_element(undefined, below, ir.Constant(ir.IntType(32), 0))
+        low = builder.shuffle_vector(one, undefined, writer.first_lane)
     for p in range(places):
-        row = writer.at(out, number(out_places, p))
         for f in range(columns):
             z = builder.load(held[p][f])
-            a = builder.select(builder.fcmp_ordered(">", z, zero), z, builder.fmul(z, low))
-            writer.store(writer.at(row, f * lanes), a)
+            if spread:
+                z = builder.select(builder.fcmp_ordered(">", z, zero), z, builder.fmul(z, low))
+            writer.store(writer.at(results[p], f * lanes), z)
