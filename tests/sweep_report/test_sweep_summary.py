@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import ConfigError
-from chainrule.experiments.sweeps.choice import shared_table
+from chainrule.experiments.sweeps.choice import importance_table, shared_table
 from chainrule.experiments.sweeps.summary import summarise, summarise_group, varied_axes
+from chainrule.report.sweeps.tables import group_table
 from chainrule.runs import Runs
 from tests.sweep_report.made_up import TWO_AXES, Axes, Outcome, make_run, make_sweep, rate_is, recipe_text
 
@@ -163,6 +164,9 @@ def test_cells_given_up_are_not_compared() -> None:
     summary = summarise(result)
     assert summary.choice.winner == by_place(summary, "adam", 1.0).number
     assert summary.choice.left_out == (4,)
+    assert [group.cells for group in summary.group_by("training.optimizer")] == [3, 2]
+    assert importance_table(result, summary.criterion)[0] == [0, 1, 2, 3, 5]
+    assert group_table(summary).note.endswith("Without 1 cell that halving gave up.")
     assert [cell.number for cell in summary.pruned] == [4]
     assert summary.ranked()[-1].number == 4
 

@@ -220,9 +220,9 @@ def importance_table(result: SweepResult, criterion: Criterion) -> tuple[list[in
     """Return cells and the table (seeds, cells) whose variance is divided among the axes.
 
     Losses enter as their logarithms, so that one diverged cell is not all there is; values that are no number count
-    as the worst finite one.
+    as the worst finite one. Cells that halving gave up are left out: theirs are values of fewer epochs.
     """
-    columns = {k: values_by_seed(result, one, criterion) for k, one in enumerate(result)}
+    columns = {k: values_by_seed(result, one, criterion) for k, one in enumerate(result) if one.pruned_after is None}
     cells, _, table = shared_table(columns, any(one.adaptive for one in result))
     if criterion.is_success or not table.size:
         return cells, table

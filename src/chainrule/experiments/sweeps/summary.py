@@ -196,6 +196,8 @@ class SweepSummary:
     def group_by(self, axis: str) -> list[GroupSummary]:
         """Return the cells put together by their value on one axis, whatever the others.
 
+        Cells that halving gave up are left out: after fewer epochs they would make their group look worse than it is.
+
         Raises
         ------
         ConfigError
@@ -208,7 +210,8 @@ class SweepSummary:
             raise ConfigError(unknown_name("axis", axis, known))
         groups: dict[Any, list[int]] = {value: [] for value in self.axes.get(axis, ())}
         for cell in self.cells:
-            groups.setdefault(cell.place.get(axis), []).append(cell.number)
+            if cell.pruned_after is None:
+                groups.setdefault(cell.place.get(axis), []).append(cell.number)
         return [summarise_group(self, value, numbers) for value, numbers in groups.items() if numbers]
 
 

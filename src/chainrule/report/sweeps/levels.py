@@ -73,7 +73,7 @@ def groups_of(summary: SweepSummary, axis: str) -> list[tuple[str, GroupSummary]
     levels = levels_of(summary, axis)
     found = []
     for place, label in enumerate(levels.labels):
-        cells = [int(k) for k in np.flatnonzero(levels.codes == place)]
+        cells = [int(k) for k in np.flatnonzero(levels.codes == place) if summary.cells[k].pruned_after is None]
         if cells:
             found.append((label, summarise_group(summary, label, cells)))
     return found

@@ -132,6 +132,7 @@ def group_table(summary: SweepSummary) -> PlainTable:
     for axis in summary.by_importance():
         rows += [_group_row(axis, name, group, by_success) for name, group in groups_of(summary, axis)]
     what = "success rate" if by_success else summary.criterion.words
+    without = f" Without {count(len(summary.pruned), 'cell')} that halving gave up." if summary.pruned else ""
     return PlainTable(
         "By each axis, whatever the others",
         ("axis", "value", "cells", "runs", what),
@@ -139,7 +140,7 @@ def group_table(summary: SweepSummary) -> PlainTable:
         (False,) * len(rows),
         (False, False, True, True, True),
         f"Each seed counts once, with its mean over the cells (median for losses); {level_text(summary.level)} "
-        "intervals over seeds.",
+        f"intervals over seeds.{without}",
     )
 
 
