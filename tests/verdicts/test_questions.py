@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from chainrule.errors import ConfigError
 from chainrule.experiments.sweeps.experiment import Experiment
 from chainrule.experiments.sweeps.result import SweepResult
-from chainrule.experiments.verdicts.questions import answer, answer_all
+from chainrule.experiments.verdicts.questions import _shares, answer, answer_all
+from chainrule.stats.importance import Importance
 
 QUESTIONS = """
 [[questions]]
@@ -92,3 +94,9 @@ def test_without_further_runs_the_seeds_of_the_sweep_must_do(sweep: SweepResult)
     told = answer_all(sweep, more=False)[4]
     assert told.decision == "no verdict"
     assert told.sentence.startswith("The question 'spread' cannot be answered")
+
+
+def test_an_axis_that_follows_from_others_has_no_part_of_its_own() -> None:
+    whole = Importance(share=0.25, low=0.2, high=0.3, total=0.5, total_low=0.4, total_high=0.6)
+    assert _shares(whole) == "has a part in 50 % (40 to 60), 25 % by itself"
+    assert _shares(replace(whole, why="nearly a value a cell")) == "explains 25 % by itself (20 to 30)"

@@ -145,7 +145,7 @@ def _importance(question: Question, result: SweepResult, measure: Measure, bench
     if not shares:
         raise ConfigError("no axis has more than one value, so none can matter")
     ordered = sorted(shares, key=lambda axis: -shares[axis].total)
-    told = [f"the {axis_word(a)} has a part in {_shares(shares[a])}" for a in ordered]
+    told = [f"the {axis_word(a)} {_shares(shares[a])}" for a in ordered]
     sentence = (
         f"Of the variance between {len(kept)} cells in {measure.words}, {_listed(told)} ({len(seeds):,} paired seeds, "
         f"{percent(question.level)} intervals)."
@@ -200,9 +200,11 @@ _ANSWERS = {"compare": _compare, "rank": _rank, "importance": _importance, "spre
 
 
 def _shares(one: Importance) -> str:
-    """Write what an axis has a part in, and what it explains by itself."""
+    """Write what an axis has a part in and explains by itself; the latter alone where it follows from other axes."""
     total, own = (percent(round(share, 3)) for share in (one.total, one.share))
-    return f"{total} ({percent_range(one.total_low, one.total_high)}), {own} by itself"
+    if one.why:
+        return f"explains {own} by itself ({percent_range(one.low, one.high)})"
+    return f"has a part in {total} ({percent_range(one.total_low, one.total_high)}), {own} by itself"
 
 
 def _listed(parts: Sequence[str]) -> str:
