@@ -2,7 +2,7 @@
 
     work.py         what is to be trained, the same for every contestant
     contestants/    one file per formulation
-    cases.py        W1 to W5: which work, which contestants, which bar
+    cases.py        W1 to W5, C1 and C2: which work, which contestants, which bar
     judge.py        the proof of equal work, against the float64 reference
     worker.py       one process per contestant; rounds.py plays them in turns
     growth*.py      W6: time and memory against members, width and samples

@@ -1,4 +1,4 @@
-"""The cases W1 to W5: which work, which contestants, which bar."""
+"""The cases W1 to W5, C1 and C2: which work, which contestants, which bar."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.work import Work
 from chainrule import Member, TrainingConfig, load, mlp
+from chainrule.nn import parse_layers
 
 BEST = "best peer"
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "elu")
@@ -125,6 +126,8 @@ class Case:
         The contestant whose time the bar was written from: the framework as one writes it.
     proof_epochs : int or None
         Epochs after which equal work is proven, if not at the end.
+    proof_samples : int or None
+        Samples on which equal work is proven, if not on all: the first ones.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Case:
     compile_included: bool = False
     needs_mnist: bool = False
     proof_epochs: int | None = None
+    proof_samples: int | None = None
     counts: Literal["dense", "sparse"] = "dense"
 
 
@@ -178,6 +182,19 @@ def mnist(samples: int, batch: int, seeds: int = 1, rates: tuple[float, ...] = (
     return Work.of(members, full.take(np.arange(min(samples, full.n))))
 
 
+def convolutions(layers: str, source: str, samples: int, members: int, rate: float, epochs: int) -> Work:
+    """Return convolutional networks on the first images of a data set: relu, softmax, batches of 64."""
+    full = load(source).draw(0)
+    network = parse_layers(layers)
+    config = TrainingConfig(
+        epochs=epochs, learning_rate=rate, batch_size=64, dtype="float32", loss="softmax_cross_entropy"
+    )
+    part = full.take(np.arange(min(samples, full.n)))
+    return Work.of([Member(network, config, seed) for seed in range(members)], part)
+
+
+LENET = "conv 8 5, pool 2, conv 16 5, pool 2, dense 64"
+TWO_CONVOLUTIONS = "conv 8 3, conv 8 3, pool 2, dense 32"
 CROSS_ENTROPY = {"loss": "binary_cross_entropy"}
 ITS_LOSS = "minimises the binary cross-entropy: it has no squared error after a sigmoid"
 IMAGES, FEW_IMAGES = 60_000, 3_000
@@ -282,6 +299,40 @@ CASES: tuple[Case, ...] = (
         usual="jax",
         needs_mnist=True,
         counts="sparse",
+    ),
+    Case(
+        "C1",
+        "LeNet on MNIST (conv 8 5x5, pool, conv 16 5x5, pool, dense 64), batch 64, lr 0.1, one epoch",
+        lambda quick: convolutions(LENET, "mnist", 1_000 if quick else IMAGES, 1, 0.1, 1),
+        (
+            Entry("chainrule"),
+            Entry("pytorch images"),
+            Entry("pytorch channels last"),
+            Entry("jax images", Share(samples=12_000)),
+            Entry("jax patches"),
+        ),
+        ((BEST, 3.0),),
+        Tolerance(1e-3),
+        usual="pytorch images",
+        needs_mnist=True,
+        proof_samples=2_000,
+    ),
+    Case(
+        "C2",
+        "32 networks with two convolutions on digits (conv 8 3x3, conv 8 3x3, pool, dense 32), batch 64, lr 0.05",
+        lambda quick: convolutions(TWO_CONVOLUTIONS, "digits", 300 if quick else 1797, 32, 0.05, 2 if quick else 20),
+        (
+            Entry("chainrule"),
+            Entry("pytorch grouped", Share(epochs=2)),
+            Entry("pytorch images", Share(members=2, epochs=4), Share(members=2)),
+            Entry("jax images", Share(epochs=2)),
+            Entry("jax patches", Share(epochs=10)),
+            Entry("jax patches threads"),
+        ),
+        ((BEST, 10.0),),
+        Tolerance(1e-2, 0.9),
+        usual="pytorch grouped",
+        proof_epochs=2,
     ),
 )
 BY_NAME = {case.name: case for case in CASES}

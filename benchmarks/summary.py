@@ -75,7 +75,7 @@ def summarise(
         "measured_on": {name: one.told for name, one in measured.items() if one.told},
         "differs": {name: one.differs for name, one in measured.items() if one.differs},
         "about": {name: one.about for name, one in measured.items() if one.about},
-        "proof": {"tolerance": str(case.tolerance), "epochs": case.proof_epochs}
+        "proof": {"tolerance": str(case.tolerance), "epochs": case.proof_epochs, "samples": case.proof_samples}
         | {"found": {name: one.proof for name, one in measured.items()}},
         "gflop": operations / 1e9,
         "gflops": rate,

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.image_layers import ImageLayer, Pooling, image_layers
 from chainrule import Dataset, Member, Network, TrainingConfig
+from chainrule.cohorts import bind_to_data
+from chainrule.data import Split
 from chainrule.engines._cohort_data import Batches
 from chainrule.nn import loss, loss_value
 from chainrule.random import stream
@@ -22,20 +25,50 @@ SLICE = 10_000  # samples evaluated at a time
 
 
 class Shape(NamedTuple):
-    """One network: its units from input to output, and the activation after each layer."""
+    """One network: its units from input to output, and the activation after each layer that has weights.
+
+    Attributes
+    ----------
+    image : tuple of int
+        (height, width, channels) of the input of a convolutional network; empty for a multilayer perceptron.
+    image_layers : tuple
+        The layers of a convolutional network.
+    """
 
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
+    image: tuple[int, ...] = ()
+    image_layers: tuple[ImageLayer, ...] = ()
 
     @property
     def layers(self) -> list[tuple[int, int]]:
-        """(fan_in, fan_out) of each layer."""
+        """(fan_in, fan_out) of each layer of a multilayer perceptron."""
+        assert not self.image, "a convolution has no fan_in x fan_out weights"
         return list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+
+    @property
+    def weights(self) -> list[tuple[int, ...]]:
+        """The shape of each layer's W; its last axis is that of b."""
+        if self.image:
+            return [layer.weights for layer in self.image_layers if not isinstance(layer, Pooling)]
+        return list(self.layers)
+
+    @property
+    def products(self) -> list[int]:
+        """Multiplications of one sample in each layer that has weights."""
+        if self.image:
+            return [layer.products for layer in self.image_layers if not isinstance(layer, Pooling)]
+        return list(map(math.prod, self.layers))
 
 
 def shape_of(network: Network) -> Shape:
-    """Return the shape of a bound multilayer perceptron."""
-    return Shape(tuple(math.prod(s) for s in network.shapes), tuple(layer.act.name for layer in network.layers))
+    """Return the shape of a bound network."""
+    sizes = tuple(math.prod(shape) for shape in network.shapes)
+    if len(network.shapes[0]) == 1:
+        return Shape(sizes, tuple(layer.act.name for layer in network.layers))
+    layers = image_layers(network)
+    names = tuple(layer.activation for layer in layers if not isinstance(layer, Pooling))
+    return Shape(sizes, names, network.shapes[0], layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +78,8 @@ class Work:
     Parameters
     ----------
     members : tuple of Member
-        Networks of dense layers; all with the same loss, epochs and batch size.
+        Networks of dense layers, or of convolutions, poolings and dense layers; all with the same loss, epochs and
+        batch size.
     dataset : Dataset
         What they are trained on, without a held-out part.
     """
@@ -56,11 +90,10 @@ class Work:
     @classmethod
     def of(cls, members: Sequence[Member], dataset: Dataset) -> Work:
         """Make the work, networks bound to the data."""
-        shape = dataset.n_features, dataset.n_outputs, dataset.output_activation
         bound: dict[Network, Network] = {}
         for member in members:
             if member.network not in bound:
-                bound[member.network] = member.network.bind(*shape)
+                bound[member.network] = bind_to_data(member.network, Split(dataset), member.config)
         return cls(tuple(replace(member, network=bound[member.network]) for member in members), dataset)
 
     def __len__(self) -> int:
@@ -132,7 +165,7 @@ class Work:
         return flat.astype(np.float32)
 
     def layers(self, k: int) -> list[tuple[Array, Array]]:
-        """Return member k's initial W (fan_in, fan_out) and b (fan_out,), layer by layer."""
+        """Return member k's initial W (fan_in, fan_out), or (ky, kx, channels, filters), and b, layer by layer."""
         return split_layers(self.shapes[k], self.theta(k))
 
     @cached_property
@@ -205,11 +238,11 @@ def _rows(rows: Order | None) -> Order:
 def split_layers(shape: Shape, flat: Array) -> list[tuple[Array, Array]]:
     """Return W and b of each layer as views of flat weights."""
     parts, start = [], 0
-    for fan_in, fan_out in shape.layers:
-        W = flat[start : start + fan_in * fan_out].reshape(fan_in, fan_out)
+    for axes in shape.weights:
+        W = flat[start : start + math.prod(axes)].reshape(axes)
         start += W.size
-        parts.append((W, flat[start : start + fan_out]))
-        start += fan_out
+        parts.append((W, flat[start : start + axes[-1]]))
+        start += axes[-1]
     return parts
 
 

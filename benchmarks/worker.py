@@ -164,12 +164,15 @@ class Player:
         return timed(self.contestant)
 
     def prove(self) -> Any:
-        """Return the verdict on the final losses, after the case's proof epochs or after the last call."""
+        """Return the verdict on the final losses, of the case's proof epochs and samples or of the last call."""
         from benchmarks.judge import compare, reference_losses
 
-        work, contestant = self.work, self.contestant
-        if self.case.proof_epochs is not None and self.case.proof_epochs < work.epochs:
-            work = work.with_config(epochs=self.case.proof_epochs)
+        work, contestant, case = self.work, self.contestant, self.case
+        if case.proof_epochs is not None and case.proof_epochs < work.epochs:
+            work = work.with_config(epochs=case.proof_epochs)
+        if case.proof_samples is not None and case.proof_samples < work.dataset.n:
+            work = work.first_samples(case.proof_samples)
+        if work is not self.work:
             contestant = self.kind(work)
             contestant.train()
         losses = work.losses(contestant.weights())

@@ -14,12 +14,19 @@ PLACES: dict[str, tuple[str, str]] = {
     "pytorch": ("torch_loop", "TorchLoop"),
     "pytorch batched": ("torch_batched", "TorchBatched"),
     "farias": ("torch_farias", "TorchFarias"),
+    "pytorch images": ("torch_images", "TorchImages"),
+    "pytorch channels last": ("torch_images", "TorchChannelsLast"),
+    "pytorch grouped": ("torch_images", "TorchGrouped"),
     "jax": ("jax_scan", "JaxScan"),
     "jax broadcast": ("jax_tuned", "JaxBroadcast"),
     "jax threads": ("jax_tuned", "JaxThreads"),
     "jax padded": ("jax_padded", "JaxPadded"),
     "jax shapes": ("jax_padded", "JaxShapes"),
     "jax lanes": ("jax_lanes", "JaxLanes"),
+    "jax images": ("jax_images", "JaxImages"),
+    "jax images threads": ("jax_images", "JaxImagesThreads"),
+    "jax patches": ("jax_images", "JaxPatches"),
+    "jax patches threads": ("jax_images", "JaxPatchesThreads"),
 }
 OURS = "chainrule"
 

@@ -67,7 +67,7 @@ class JaxThreads(JaxScan):
 
     def _program(self) -> Any:
         jax, cores = self.jax, usable_cores()
-        one = trainer(jax, self.work)
+        one = trainer(jax, self.work, self._loss())
 
         def share(start: Tree, rates: Any, batches: Any, X: Any, Y: Any) -> Tree:
             return jax.lax.map(lambda member: one(member[0], member[1], member[2], X, Y), (start, rates, batches))

@@ -38,12 +38,15 @@ class TorchLoop(Contestant):
         """Return the losses, in one pass over all samples."""
         with self.torch.no_grad():
             weights = self.end if trained else self.start
-            return np.array([float(self._loss(part, self.X, self.Y, self.classes)) for part in weights])
+            return np.array([self._evaluated(parts) for parts in weights])
 
     def weights(self) -> list[Array]:
         """Return the trained weights."""
         arrays = [[part.detach().numpy() for part in parts] for parts in self.end]
         return [join_layers(list(zip(parts[0::2], parts[1::2], strict=True))) for parts in arrays]
+
+    def _evaluated(self, parts: list[Any]) -> float:
+        return float(self._loss(parts, self.X, self.Y, self.classes))
 
     def _member(self, k: int) -> list[Any]:
         parts = [part.clone().requires_grad_() for part in self.start[k]]
@@ -60,10 +63,15 @@ class TorchLoop(Contestant):
 
     def _loss(self, parts: list[Any], X: Any, Y: Any, classes: Any) -> Any:
         functional = self.torch.nn.functional
-        names, A = self.work.shapes[0].activations, X
-        for W, b, name in zip(parts[0::2], parts[1::2], names, strict=True):
-            Z = self.torch.addmm(b, A, W)
-            A = Z if name in ("softmax", "identity") else getattr(self.torch, name)(Z)
+        Z, A = self._outputs(parts, X)
         if self.work.loss == "softmax_cross_entropy":
             return functional.cross_entropy(Z, classes)
         return functional.mse_loss(A, Y)
+
+    def _outputs(self, parts: list[Any], X: Any) -> tuple[Any, Any]:
+        """Return Z and A of the output layer."""
+        A = X
+        for W, b, name in zip(parts[0::2], parts[1::2], self.work.shapes[0].activations, strict=True):
+            Z = self.torch.addmm(b, A, W)
+            A = Z if name in ("softmax", "identity") else getattr(self.torch, name)(Z)
+        return Z, A

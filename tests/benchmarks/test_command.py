@@ -86,9 +86,9 @@ def test_mnist_is_skipped_with_one_line(
 
     monkeypatch.setattr(cli, "_no_mnist", lambda: "no MNIST here")
     arguments = parser().parse_args(["--quick", "--output", str(tmp_path / "bench.json")])
-    for name in ("W3", "W4", "W5"):
+    for name in ("W3", "W4", "W5", "C1"):
         assert cli._case(name, arguments, 1.0)["status"] == "skipped"
-    assert capsys.readouterr().out == "  skipped: no MNIST here\n" * 3
+    assert capsys.readouterr().out == "  skipped: no MNIST here\n" * 4
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.cases import convolutions
 from benchmarks.contestants import contestant
 from benchmarks.work import Work, join_layers
 
 PLAIN = ["chainrule", "numpy"]
 TORCH = ["pytorch batched", "farias"]
 JAX = ["jax padded", "jax shapes", "jax lanes"]
+IMAGES = ["pytorch images", "pytorch channels last", "pytorch grouped"]
+IMAGES += ["jax images", "jax images threads", "jax patches", "jax patches threads"]
 
 
 def agree(work: Work, name: str, rtol: float = 1e-4) -> None:
@@ -97,3 +100,35 @@ def test_minibatches_in_frameworks(minibatches: Work, name: str) -> None:
 def test_one_network_in_broadcast_sums(population: Work) -> None:
     pytest.importorskip("jax")
     agree(population.first(1), "jax broadcast")
+
+
+def test_images(images: Work) -> None:
+    agree(images, "chainrule")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_in_frameworks(images: Work, name: str) -> None:
+    pytest.importorskip("jax" if "jax" in name else "torch")
+    agree(images, name)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["pytorch images", "jax images", "jax patches"])
+def test_one_network_on_images(images: Work, name: str) -> None:
+    pytest.importorskip("jax" if "jax" in name else "torch")
+    agree(images.first(1), name)
+
+
+def test_layers_of_images_are_those_of_the_network(images: Work) -> None:
+    for k, member in enumerate(images.members):
+        expected = [layer for layer in member.network.unpack(images.theta(k)) if layer]
+        for (W, b), layer in zip(images.layers(k), expected, strict=True):
+            np.testing.assert_array_equal(W, layer["W"])
+            np.testing.assert_array_equal(b, layer["b"])
+
+
+@pytest.mark.parametrize("layers", ["conv 4 3 stride=2", "conv 4 3 same", "avgpool 2", "conv 4 3, norm", "pool 3 2"])
+def test_layers_that_the_contestants_do_not_know(layers: str) -> None:
+    with pytest.raises(ValueError, match="no such layer"):
+        _ = convolutions(layers, "digits", 100, 1, 0.1, 1).shapes

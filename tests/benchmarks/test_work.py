@@ -112,7 +112,7 @@ def test_coefficients_follow_the_members(mixture: Work) -> None:
 
 
 def test_case_names_and_bars() -> None:
-    assert [case.name for case in CASES] == ["W1", "W2", "W2m", "W3", "W4", "W5"]
+    assert [case.name for case in CASES] == ["W1", "W2", "W2m", "W3", "W4", "W5", "C1", "C2"]
     for case in CASES:
         names = [entry.contestant for entry in case.entries]
         assert names[0] == "chainrule"
