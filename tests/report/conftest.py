@@ -45,6 +45,8 @@ from chainrule.report.records import (
     SectionRecord,
     TableRecord,
     TextRecord,
+    TileRow,
+    TilesFigure,
     TruthFigure,
     VerdictRecord,
     WindowFigure,
@@ -78,6 +80,14 @@ def figure_list() -> list[FigureRecord]:
             images=rng.random((3, 4, 4)),
             labels=("1", "2", "3"),
             predictions=("1", "7", "3"),
+        ),
+        TilesFigure(
+            id="tiles",
+            title="Tiles",
+            rows=(
+                TileRow(name="maps", images=rng.random((3, 4, 5)), note="3 of 4 x 5"),
+                TileRow(name="units", images=np.zeros((1, 1, 10))),
+            ),
         ),
         TruthFigure(
             id="truth", title="Truth", points=POINTS, truth=LABELS, prediction=np.array([0, 1, 1, 1]), grid=grid

@@ -44,6 +44,8 @@ from chainrule.report.records import (
     RatesFigure,
     ReplicationFigure,
     ReplicationRow,
+    TileRow,
+    TilesFigure,
     TruthFigure,
     WindowFigure,
     WindowSeries,
@@ -291,6 +293,15 @@ ODD: list[FigureRecord] = [
     ),
     BarFigure(id="zero", title="", bars=(Bar(name="a", value=0.0), Bar(name="b", value=NAN)), value_label=""),
     BarFigure(id="zero-bars-log", title="", bars=(Bar(name="a", value=0.0),), value_label="", log=True),
+    TilesFigure(
+        id="odd-tiles",
+        title="",
+        scale="diverging",
+        rows=(
+            TileRow(name="a name far too long to stand before its tiles", images=np.full((40, 3, 3), NAN)),
+            TileRow(name="", images=np.zeros((1, 1, 1)), note="one"),
+        ),
+    ),
     HeatmapFigure(id="no-values", title="", values=[[NAN]], rows=("r",), columns=("c",), value_label="v"),  # type: ignore[arg-type]
     HeatmapFigure(
         id="large",

@@ -34,6 +34,7 @@ from chainrule.report.records import (
     SectionRecord,
     TableRecord,
     TextRecord,
+    TileRow,
     VerdictRecord,
     jsonable,
     thin_index,
@@ -117,6 +118,8 @@ def test_a_record_does_not_share_its_arrays_with_the_caller() -> None:
         lambda: PointsPanel(points=np.zeros((3, 2)), labels=np.zeros(4)),
         lambda: BoundaryGrid(x=np.arange(3.0), y=np.arange(2.0), values=np.zeros((3, 2))),
         lambda: BoundaryGrid(x=np.arange(3.0), y=np.arange(2.0), values=np.zeros((2, 3)), members=np.zeros((1, 3, 2))),
+        lambda: TileRow(name="r", images=np.zeros((3, 3))),
+        lambda: TileRow(name="r", images=np.zeros((0, 3, 3))),
         lambda: Group(name="g", values=np.zeros(3), n=2),
         lambda: HeatmapFigure(
             id="h", title="", values=np.zeros((2, 2)), rows=("a",), columns=("b", "c"), value_label=""

@@ -15,6 +15,7 @@ from chainrule.report._base import (
     Array,
     FigureRecord,
     Record,
+    require_one_of,
     require_same_length,
     set_array,
     set_filled_tuple,
@@ -71,6 +72,36 @@ class ImagesFigure(FigureRecord):
         if self.predictions is not None:
             set_tuple(self, "predictions")
             require_same_length(self, "labels", "predictions")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TileRow(Record):
+    """Grey images of one size (k, height, width) side by side; `name` stands before them, `note` below the name."""
+
+    name: str
+    images: Array
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if 0 in set_array(self, "images", 3).shape:
+            raise ShapeError(f"row '{self.name}' of tiles has no image: {self.images.shape}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TilesFigure(FigureRecord):
+    """Rows of small grey images: filters, activations.
+
+    With `scale` "rows" each row runs from its smallest number (white) to its largest (black); with "diverging" all
+    rows share one scale with zero in the middle.
+    """
+
+    rows: tuple[TileRow, ...]
+    scale: str = "rows"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        set_filled_tuple(self, "rows")
+        require_one_of(self, "scale", ("rows", "diverging"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -36,6 +36,8 @@ from chainrule.report.figure_records import (
     NetworkFigure,
     PointsFigure,
     PointsPanel,
+    TileRow,
+    TilesFigure,
     TruthFigure,
 )
 from chainrule.report.sweep_records import (
@@ -118,6 +120,8 @@ __all__ = [
     "SectionRecord",
     "TableRecord",
     "TextRecord",
+    "TileRow",
+    "TilesFigure",
     "TruthFigure",
     "VerdictRecord",
     "WindowFigure",

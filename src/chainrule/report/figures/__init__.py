@@ -21,6 +21,7 @@ from chainrule.report.figures.parallel import draw_parallel
 from chainrule.report.figures.points import draw_boundaries, draw_points, draw_truth
 from chainrule.report.figures.rate_map import draw_rate_map
 from chainrule.report.figures.replication import draw_replication
+from chainrule.report.figures.tiles import draw_tiles
 from chainrule.report.figures.values import draw_bars, draw_distribution, draw_rates
 from chainrule.report.records import FigureRecord
 
@@ -29,6 +30,7 @@ DRAWERS: dict[str, Callable[[Any], Picture]] = {
     "TruthFigure": draw_truth,
     "BoundaryFigure": draw_boundaries,
     "ImagesFigure": draw_images,
+    "TilesFigure": draw_tiles,
     "HeatmapFigure": draw_heatmap,
     "CurveFigure": draw_curves,
     "FanFigure": draw_fan,
