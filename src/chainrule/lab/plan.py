@@ -9,6 +9,7 @@ from chainrule.experiments import Cell
 from chainrule.lab.context import LabContext
 from chainrule.lab.sections import (
     backpropagation,
+    convolution,
     data,
     dynamics,
     no_activation,
@@ -69,6 +70,13 @@ SECTIONS: tuple[LabSection, ...] = (
     LabSection("batch-size", "single samples, minibatches, full batch", sweeps.batch_size, sweeps.BATCH_SIZE),
     LabSection("loss-windows", "windowed mean and spread of the loss", dynamics.loss_windows, dynamics.LOSS_WINDOWS),
     LabSection("train-validation", "overfitting", dynamics.train_validation, dynamics.TRAIN_VALIDATION),
+    LabSection(
+        "convolution",
+        "moved images, filters, activations",
+        convolution.convolution,
+        convolution.RECIPES,
+        more_work=convolution.work,
+    ),
     LabSection("questions", "three questions, by experiment", questions.questions, questions.RECIPES),
     LabSection(
         "replication",

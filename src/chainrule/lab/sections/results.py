@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.data import Dataset, split
 from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import (
-    MOST_TABLE_ROWS,
     fan,
     group,
     interval_text,
@@ -16,16 +14,14 @@ from chainrule.lab.pictures import (
     truth_figure,
     typical_run,
 )
+from chainrule.lab.sections._images import confusion, held_out, image_table, mistakes
 from chainrule.lab.settings import setting_record
 from chainrule.lab.verdicts import rate_verdict
-from chainrule.metrics import confusion_matrix
 from chainrule.report.records import (
     Cell,
     DistributionFigure,
     FanFigure,
     FanPanel,
-    HeatmapFigure,
-    ImagesFigure,
     Item,
     RatesFigure,
     SectionRecord,
@@ -34,7 +30,6 @@ from chainrule.report.records import (
 )
 from chainrule.report.sweeps.curves import fan_series
 from chainrule.report.sweeps.words import rate_text, shown
-from chainrule.runs import Run
 from chainrule.stats import MIN_PAIRS, median_interval
 
 RECIPES = ("results", "results_digits", "results_mnist")
@@ -138,12 +133,12 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
     """Show an image data set: held-out images with predictions, train and validation curves."""
     run = typical_run(level, "validation_loss")
     named = level.called(name)
-    held_out = _held_out(context, run, level)
+    unseen = held_out(context, run, level)
     return SectionRecord(
         id=f"results-{name}",
         title=name,
         items=(
-            _mistakes(f"results-{name}-mistakes", name, run, held_out),
+            mistakes(f"results-{name}-mistakes", name, run, unseen),
             FanFigure(
                 id=f"results-{name}-loss",
                 title=f"{name}: loss in training and on held-out images",
@@ -173,76 +168,16 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
                 style="ecdf",
                 caption="Share of all seeds; the curve levels off where the others never got there.",
             ),
-            _confusion(f"results-{name}-confusion", name, run, held_out),
-            _image_table(f"results-{name}-predictions", name, run, held_out),
+            confusion(f"results-{name}-confusion", name, run, unseen),
+            image_table(f"results-{name}-predictions", name, run, unseen),
             rate_verdict(name, level),
             median_verdict(name, level, "final validation_accuracy"),
         ),
     )
 
 
-def _held_out(context: LabContext, run: Run, level: Level) -> Dataset:
-    """Return the samples that a run did not train on."""
-    config = run.member.config
-    dataset = context.source(level.runs.source).draw(run.seed)
-    parts = split(dataset, run.seed, config.validation, config.test, config.stratify)
-    assert parts.validation is not None, "image recipes hold samples out"
-    return parts.validation
-
-
-def _mistakes(ident: str, name: str, run: Run, held_out: Dataset) -> ImagesFigure:
-    """Draw the held-out images that the run gets wrong (all of them if few), then some that it gets right."""
-    assert held_out.image_shape is not None
-    prediction = run.predict(held_out.X).argmax(axis=1)
-    wrong = [k for k in range(held_out.n) if prediction[k] != held_out.y[k]]
-    right = [k for k in range(held_out.n) if prediction[k] == held_out.y[k]]
-    index = (wrong[:15] + right)[:20]
-    return ImagesFigure(
-        id=ident,
-        title=f"{name}: held-out images, what they are and what the network says (seed {run.seed})",
-        images=held_out.X[index].reshape(-1, *held_out.image_shape),
-        labels=tuple(held_out.classes[int(held_out.y[k])] for k in index),
-        predictions=tuple(held_out.classes[int(prediction[k])] for k in index),
-        caption=f"{len(wrong)} of {held_out.n:,} held-out images are wrong; up to 15 of them come first.",
-    )
-
-
 def _fan_caption(level: Level) -> str:
     return f"Median, 50 % and 90 % of {len(level.runs)} seeds; single runs faint."
-
-
-def _confusion(ident: str, name: str, run: Run, held_out: Dataset) -> HeatmapFigure:
-    """Return how often each class is taken for each other, over the held-out images."""
-    return HeatmapFigure(
-        id=ident,
-        title=f"{name}: confusion matrix on held-out images (seed {run.seed})",
-        values=confusion_matrix(run.predict(held_out.X), held_out.Y),
-        rows=held_out.classes,
-        columns=held_out.classes,
-        value_label="images",
-        x_label="prediction",
-        y_label="truth",
-        number_format=".0f",
-        caption="Rows are what the images are, columns what the network says.",
-    )
-
-
-def _image_table(ident: str, name: str, run: Run, held_out: Dataset) -> TableRecord:
-    """Return the first held-out images: truth, prediction, how sure the network is, and whether it is right."""
-    outputs = run.predict(held_out.X[:MOST_TABLE_ROWS])
-    rows: list[tuple[Cell, ...]] = []
-    for k, output in enumerate(outputs):
-        truth, said = int(held_out.y[k]), int(output.argmax())
-        rows.append((k, held_out.classes[truth], held_out.classes[said], float(output[said]), said == truth))
-    return TableRecord(
-        id=ident,
-        title=f"{name}: the first {len(rows)} held-out images, seed {run.seed}",
-        columns=("image", "truth", "prediction", "its probability", "right"),
-        rows=tuple(rows),
-        formats=("", "", "", ".5f", ""),
-        caption=f"{held_out.n - len(rows):,} more images are not shown.",
-        collapsed=True,
-    )
 
 
 def _summary_table(levels: list[Level]) -> TableRecord:
