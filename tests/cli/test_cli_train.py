@@ -146,7 +146,8 @@ def test_every_knob_reaches_the_configuration(cli: Any, tmp_path: Path) -> None:
         --stop loss_below(1e-9) --stop patience(50) --validation 0.2 --test 0.1 --stratify
         --metric tolerance_accuracy(0.2) --weight-init normal(0.5) --bias-init constant(0.1) --dropout 0.1
         --l1 0.001 --l2 0.002 --clip-norm 5 --clip-value 2 --class-weight balanced --dtype float32
-        --log-every 4 --window 3 --success validation_mae<=0.9 --show-seed 9 --engine reference --no-shuffle"""
+        --log-every 4 --window 3 --success validation_mae<=0.9 --show-seed 9 --engine reference --no-shuffle
+        --augment noise(0.01)"""
     result = cli("train", *options.split(), "--no-pictures")
     assert (result.status, result.err) == (0, "")
     runs = Runs.load(tmp_path / "chainrule-run")
@@ -171,6 +172,7 @@ def test_every_knob_reaches_the_configuration(cli: Any, tmp_path: Path) -> None:
         "class_weight": "balanced",
         "shuffle": False,
         "window": 3,
+        "augment": ("noise(std=0.01)",),
     }
     layers = [layer for layer in network.describe()["layers"] if layer["layer"] == "dense"]
     assert [(layer["units"], layer["activation"]) for layer in layers] == [(3, "tanh"), (2, "tanh"), (1, "sigmoid")]

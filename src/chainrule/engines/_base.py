@@ -162,10 +162,14 @@ class Engine(ABC):
         start = 0
         for number, cohort in enumerate(cohorts):
             places = range(start, start + len(cohort))
-            trained = self.train(cohort, None if whole is None else whole.part(places))
+            trained, interrupted = self.train(cohort, None if whole is None else whole.part(places)), False
             reason = reasons[number] if reasons else ""
-            runs |= {places[k]: replace(run, engine_reason=reason) for k, run in trained.runs.items()}
-            if trained.interrupted:
+            try:
+                runs |= {places[k]: replace(run, engine_reason=reason) for k, run in trained.runs.items()}
+            except KeyboardInterrupt:  # what is trained is kept, whenever it comes
+                interrupted = True
+                runs |= {places[k]: replace(run, engine_reason=reason) for k, run in trained.runs.items()}
+            if trained.interrupted or interrupted:
                 return Trained(runs, interrupted=True)
-            start += len(cohort)
+            start = places.stop
         return Trained(runs)

@@ -62,6 +62,7 @@ class Session:
         self.running: Params = ()  # averages after the step under way, for networks that have some
         self.sound = np.ones(self.m, dtype=bool)  # whose step losses have been finite in this epoch
         self.epoch, self.interrupted = 0, False
+        self.runs: list[Run] = []  # what came of the members, at the end
         self.final_theta = self.theta.copy()
         self.outcome: dict[int, Outcome] = {}
         self.started = self.last_event = time.perf_counter()
@@ -79,12 +80,13 @@ class Session:
         """
         try:
             self._train()
-            return self._finish()
+            self.runs = self._finish()
         except KeyboardInterrupt:
             self.interrupted = True
             self._retire(self.places[~(self.sound & finite_members(self.theta))], "diverged")
             self._retire(self.places, "interrupted")
-            return self._finish()
+            self.runs = self._finish()
+        return self.runs
 
     def _train(self) -> None:
         """Evaluate and train in turns until no member is left."""

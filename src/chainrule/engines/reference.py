@@ -40,17 +40,22 @@ class ReferenceEngine(Engine):
         """Train all members to their end; on Ctrl-C, return those that had started."""
         runs: dict[int, Run] = {}
         whole = None if progress is None else WholeProgress(progress, len(cohort))
-        # Overflow is what the divergence guard looks for; it reports in its own words.
-        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-            try:
+        interrupted, under_way = False, None
+        try:
+            # Overflow is what the divergence guard looks for; it reports in its own words.
+            with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
                 for index in chunks(cohort, self.resources.memory):
                     session = Session(cohort.take(index), self.name, None if whole is None else whole.part(index))
+                    under_way = session, index
                     runs.update(zip(index, session.run(), strict=True))
                     if session.interrupted:
-                        return Trained(runs, interrupted=True)
-            except KeyboardInterrupt:  # between two chunks, or for the second time in one
-                return Trained(runs, interrupted=True)
-        return Trained(runs)
+                        interrupted = True
+                        break
+        except KeyboardInterrupt:  # between two chunks, or for the second time in one
+            interrupted = True
+            if under_way is not None and under_way[0].runs:  # it came just before they were put down
+                runs.update(zip(under_way[1], under_way[0].runs, strict=True))
+        return Trained(runs, interrupted)
 
 
 def chunks(cohort: Cohort, memory: int | None = None) -> list[list[int]]:

@@ -42,7 +42,7 @@ class Teller:
         course, m = training.course, len(places)
         rows = course.epochs // course.log_every + 1
         self.every = course.log_every * -(-rows * bundles // MOST_TOLD)
-        self.ended = np.full(m, NEVER)
+        self.ended, self.ends = np.full(m, NEVER), 0
         self.kinds = np.zeros((3, m), dtype=bool)
         self.state, self.counted = np.zeros(4), np.zeros(4)
         self.names = list(training.members.columns)
@@ -66,7 +66,10 @@ class Teller:
     def _chosen(self, fetched: Sequence[Fetched]) -> tuple[Any, Index, Array]:
         """Return the epochs that are told, the members of all blocks, and the rows (epochs, columns, members)."""
         moments = max((one.moments for one in fetched), key=len)
-        chosen = np.flatnonzero((moments % self.every == 0) | (moments == self.training.course.epochs))
+        told = (moments % self.every == 0) | (moments == self.training.course.epochs)
+        ends = np.isin(moments, self.ended) & ~told  # so that a member's last row is told, too
+        self.ends += int(ends.sum())
+        chosen = np.flatnonzero(told | ends if self.ends <= MOST_TOLD else told)
         members = np.concatenate([np.array(one.members, dtype=np.intp) for one in fetched])
         # Blocks go in step: one that has ended early has the first of these rows.
         rows = [one.table[:, :, chosen[chosen < len(one.moments)]].transpose(2, 1, 0) for one in fetched]
