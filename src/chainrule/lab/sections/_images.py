@@ -38,8 +38,8 @@ def mistakes(ident: str, name: str, run: Run, held_out: Dataset) -> ImagesFigure
         images=held_out.X[index].reshape(-1, *held_out.image_shape),
         labels=tuple(held_out.classes[int(held_out.y[k])] for k in index),
         predictions=tuple(held_out.classes[int(prediction[k])] for k in index),
-        caption=f"{len(wrong)} of {held_out.n:,} held-out images are wrong; up to 15 of them come first, the ones "
-        "before others to which the network gives what they are with less probability.",
+        caption=f"{len(wrong)} of {held_out.n:,} held-out images are wrong; up to 15 of them come first, the worst "
+        "(least probability for what they are) before the others.",
     )
 
 

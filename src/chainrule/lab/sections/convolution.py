@@ -137,9 +137,9 @@ def _shift_verdicts(table: ShiftTable) -> list[Item]:
     """Compare the networks on images as they are and on images moved by one pixel."""
     still, by_one = table.compared()[:2]
     if still.n < MIN_PAIRS:
-        told = f"digits: no verdict; {still.n} seeds, and fewer than {MIN_PAIRS} pairs decide nothing."
+        told = f"Digits: no verdict; {still.n} seeds, and fewer than {MIN_PAIRS} pairs decide nothing."
         return [VerdictRecord(sentence=told, n_seeds=still.n, kind="question")]
-    return [comparison_verdict(f"digits: {one.verdict_sentence()}", one) for one in (still, by_one)]
+    return [comparison_verdict(f"Digits: {one.verdict_sentence()}", one) for one in (still, by_one)]
 
 
 def _inside_section(context: LabContext, level: Level) -> SectionRecord:
