@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import struct
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.data import load, mnist_available, split
+from chainrule.data import forget_mnist, load, mnist_available, split
 from chainrule.data.mnist import MNIST_MD5, find_mnist
 from chainrule.errors import DataError
 
@@ -188,3 +190,18 @@ def test_labels_are_digits(tmp_path: Path) -> None:
     write_idx(tmp_path / "t10k-labels-idx1-ubyte.gz", np.arange(20, dtype=np.uint8), zipped=True)
     with pytest.raises(DataError, match="label 10 must be from 0 to 9, found 10"):
         load("mnist", data_dir=tmp_path).draw(0)
+
+
+def test_images_that_were_read_can_be_given_back(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    source = load("mnist", tmp_path)
+    first = source.draw(0)
+    assert source.draw(0) is first
+    held = weakref.ref(first)
+    forget_mnist()
+    again = source.draw(0)
+    assert again is not first
+    assert again.fingerprint == first.fingerprint
+    del first
+    gc.collect()
+    assert held() is None

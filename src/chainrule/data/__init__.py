@@ -8,7 +8,7 @@ from __future__ import annotations
 from chainrule.data._base import Dataset, DataSource, FixedSource, Task, infer_task
 from chainrule.data.augment import AUGMENTATIONS, Augmentation, augment, augmentation, sample_shape
 from chainrule.data.facts import class_weight_text, class_weights, facts, parse_class_weights
-from chainrule.data.mnist import fetch_mnist, mnist_available
+from chainrule.data.mnist import fetch_mnist, forget_mnist, mnist_available
 from chainrule.data.preprocess import FittedPreprocessing, Preprocessing
 from chainrule.data.registry import DATASETS, load
 from chainrule.data.splits import Split, split
@@ -31,6 +31,7 @@ __all__ = [
     "class_weights",
     "facts",
     "fetch_mnist",
+    "forget_mnist",
     "infer_task",
     "load",
     "load_table",

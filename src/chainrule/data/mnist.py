@@ -179,6 +179,12 @@ def _read(stamps: tuple[tuple[str, int], ...], n: int | None) -> Dataset:
     )
 
 
+def forget_mnist() -> None:
+    """Give back the memory of images that were read; whoever still holds a data set of them keeps it."""
+    _read.cache_clear()
+    _read_all.cache_clear()
+
+
 def _dataset(name: str, images: Path, labels: Path, held_out: Dataset | None) -> Dataset:
     """Make a data set of an image file and its label file."""
     pixels, y = read_idx(images, 3), read_idx(labels, 1)

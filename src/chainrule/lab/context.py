@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data import DataSource, load, mnist_available
+from chainrule.data import DataSource, forget_mnist, load, mnist_available
 from chainrule.experiments import Cell, Results, expand, load_recipe, seeds_of, values_of
 from chainrule.experiments.recipes.words import value_word
 from chainrule.experiments.verdicts.fair_tuning import split_seeds
@@ -122,6 +122,8 @@ class LabContext:
     def open_data(self) -> None:
         """Read the data files before anything is trained, so that a damaged one costs nothing.
 
+        What was read is given back: those who train are other processes, and the report reads it again at the end.
+
         Raises
         ------
         DataError
@@ -129,6 +131,7 @@ class LabContext:
         """
         if self.has_mnist:
             self.source("mnist").draw(0)
+            forget_mnist()
 
     def wanted(self, name: str) -> bool:
         """Return whether a recipe is to run here: MNIST only in the full lab, and only when it is at hand."""
