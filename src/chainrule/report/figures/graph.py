@@ -179,8 +179,8 @@ def draw_network(record: NetworkFigure) -> Picture:
         kind += "s" if widths[k] > 1 and kind != "hidden" else ""
         picture.write(x, 0.4 + height + 0.12, f"{widths[k]} {kind}", size=SMALL, ha="center", color=MUTED)
     largest = max(float(np.abs(w).max()) for w in record.weights)
-    filled = "; discs: biases, filled when positive" if record.biases else ""
-    footnote(picture, f"width: size of the weight, largest {number(float(f'{largest:.3g}'))}{filled}")
+    filled = "; discs: biases, filled above 0" if record.biases else ""
+    footnote(picture, f"width: weight, largest {number(float(f'{largest:.3g}'))}{filled}")
     return picture
 
 
