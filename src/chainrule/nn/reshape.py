@@ -7,6 +7,7 @@ member axis before its samples, so binding the network to data writes it down.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -99,9 +100,9 @@ class _GlobalPool(_Places):
         dA = self._shares(A) * delta[..., None, :]
         return dA.reshape(*dA.shape[:-2], *record.A_in.shape[-self.known_axes - 1 :])
 
+    @abstractmethod
     def _shares(self, A: Array) -> Array:
         """Return dz/da of the places (..., n, places, c)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
