@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from chainrule.report.figures._axes import as_percent, drawable, label_axes, limits, scale
 from chainrule.report.figures._layout import Entries, Picture, footnote, legend, legend_height
 from chainrule.report.figures._style import LINE, PAPER, SERIES
-from chainrule.report.figures.values import row_frame
+from chainrule.report.figures.values import block_frame
 from chainrule.report.records import EstimateRow, EstimatesFigure
 
 MARKED: dict[str, Any] = {"marker": "D", "markersize": 6.2, "markerfacecolor": SERIES[1], "markeredgecolor": PAPER,
@@ -21,38 +21,18 @@ PLAIN: dict[str, Any] = {"marker": "o", "markersize": 6.0, "markerfacecolor": PA
 
 def draw_estimates(record: EstimatesFigure) -> Picture:
     """Draw a dot with its interval for each row; marked rows differ in shape, filling and colour."""
-    names, told, heads = _with_heads(record)
     entries = _key(record)
     used = legend_height(entries)
-    picture, axes, centres = row_frame(
-        record.title, names, told, 0.3, foot=0.7 if record.note else 0.52, heads=heads, above=used
-    )
+    rows = [(row.group, row.name, row.told) for row in record.rows]
+    picture, axes, places = block_frame(record.title, rows, foot=0.7 if record.note else 0.52, above=used)
     legend(picture, entries)
     _scale(axes, record)
-    places = [y for k, y in enumerate(centres) if k not in heads]
     for row, y in zip(record.rows, places, strict=True):
         _row(axes, row, y, record.log)
     label_axes(axes, record.value_label)
     if record.note:
         footnote(picture, record.note)
     return picture
-
-
-def _with_heads(record: EstimatesFigure) -> tuple[list[str], list[str], list[int]]:
-    """Return names and remarks of all lines, and which of them head a block."""
-    names: list[str] = []
-    told: list[str] = []
-    heads: list[int] = []
-    group = ""
-    for row in record.rows:
-        if row.group and row.group != group:
-            heads.append(len(names))
-            names.append(row.group)
-            told.append("")
-        group = row.group
-        names.append(row.name)
-        told.append(row.told)
-    return names, told, heads
 
 
 def _key(record: EstimatesFigure) -> Entries:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,22 +102,10 @@ def steps(group: Group, log: bool = False) -> tuple[Array, Array]:
 
 def draw_rates(record: RatesFigure) -> Picture:
     """Draw success rates as dots with their exact intervals, a row each, blocks under their group's name."""
-    names: list[str] = []
-    told: list[str] = []
-    heads: list[int] = []
-    group = ""
-    for row in record.rows:
-        if row.group and row.group != group:
-            heads.append(len(names))
-            names.append(row.group)
-            told.append("")
-        group = row.group
-        names.append(row.name)
-        told.append(f"{row.successes} of {row.n}" if row.n else "no seeds")
-    picture, axes, centres = row_frame(record.title, names, told, 0.3, foot=0.7, heads=heads)
+    rows = [(row.group, row.name, f"{row.successes} of {row.n}" if row.n else "no seeds") for row in record.rows]
+    picture, axes, places = block_frame(record.title, rows, foot=0.7)
     as_percent(axes, "x")
     axes.set_xlim(-0.015, 1.015)
-    places = [y for k, y in enumerate(centres) if k not in heads]
     for row, y in zip(record.rows, places, strict=True):
         if row.n:
             axes.plot([row.low, row.high], [y, y], color=SERIES[0], linewidth=4.5, alpha=0.35,
@@ -150,6 +138,26 @@ def draw_bars(record: BarFigure) -> Picture:
         axes.axvline(0.0, color=MUTED, linewidth=0.8)
     label_axes(axes, record.value_label)
     return picture
+
+
+def block_frame(
+    title: str, rows: Iterable[tuple[str, str, str]], foot: float, above: float = 0.0
+) -> tuple[Picture, Axes, list[float]]:
+    """Lay out rows (group, name, remark), blocks under their group's name; return the height of each row's centre."""
+    names: list[str] = []
+    told: list[str] = []
+    heads: list[int] = []
+    last = ""
+    for group, name, remark in rows:
+        if group and group != last:
+            heads.append(len(names))
+            names.append(group)
+            told.append("")
+        last = group
+        names.append(name)
+        told.append(remark)
+    picture, axes, centres = row_frame(title, names, told, 0.3, foot, heads, above)
+    return picture, axes, [y for k, y in enumerate(centres) if k not in heads]
 
 
 def row_frame(
