@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from chainrule.cli._console import Output, clean, count
-from chainrule.cli._options import MAX_SEEDS, parse_path
+from chainrule.cli._options import MAX_SEEDS, naming, parse_path
 from chainrule.cli._progress import Bar
 from chainrule.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from chainrule.experiments.recipes.success import SuccessRule
     from chainrule.experiments.verdicts.bench import Bench
     from chainrule.experiments.verdicts.verdict import Verdict
 
 STORE = "Where runs are looked up and kept: a file, or postgresql://... \\[default: nowhere]"
 QUANTITY = "What is compared: success, loss, validation_accuracy, epochs, 'loss@100', 'first accuracy>=0.99', ..."
 
+RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file.", show_default=False)]
 Quantity = Annotated[str, typer.Option("--quantity", metavar="WHAT", help=QUANTITY)]
+Better = Annotated[str | None, typer.Option("--better", metavar="lower|higher", help="Which values of it are better.")]
 Store = Annotated[str | None, typer.Option("--store", metavar="FILE|URL", help=STORE)]
 Level = Annotated[float, typer.Option("--level", metavar="P", help="Confidence of every statement.")]
 Seeds = Annotated[
@@ -56,6 +59,21 @@ def check_level(level: float) -> None:
     """Refuse an impossible confidence by the name of its option."""
     if not 0.5 <= level < 1.0:
         raise ConfigError(f"--level: a confidence from 0.5 to below 1, got {level:g}")
+
+
+def parse_statistic(text: str) -> Literal["mean", "median"]:
+    """Read ``--statistic``."""
+    if text not in ("mean", "median"):
+        raise ConfigError(f"--statistic: mean or median, got '{text}'")
+    return "median" if text == "median" else "mean"
+
+
+def parse_rule(success: str | None) -> SuccessRule | None:
+    """Read ``--success``, if it was given."""
+    from chainrule.experiments.recipes.success import parse_success
+
+    with naming("--success"):
+        return None if success is None else parse_success(success)
 
 
 @contextmanager

@@ -27,6 +27,9 @@ MEMORY = (
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help=QUIET)]
 Json = Annotated[bool, typer.Option("--json", metavar="", help=JSON)]
+EngineName = Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)]
+Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)]
+Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)]
 RunFolder = Annotated[
     str, typer.Argument(metavar="RUN", help="Folder that `chainrule train --out` wrote.", show_default=False)
 ]

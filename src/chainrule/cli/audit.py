@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chainrule.cli._console import Output
 from chainrule.cli._help import Command
 from chainrule.cli._judging import (
+    Better,
     Level,
     Out,
     Quick,
+    RecipeFile,
     Store,
     Success,
     check_count,
     check_level,
     check_out,
     one_recipe,
+    parse_rule,
+    parse_statistic,
     tell,
     working_bench,
 )
-from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet, naming
-from chainrule.errors import ConfigError
+from chainrule.cli._options import DataDir, EngineName, Json, Memory, Quiet, Threads, naming
+
+if TYPE_CHECKING:
+    from chainrule.experiments.recipes.schema import Recipe
+    from chainrule.experiments.verdicts.measures import Measure
+    from chainrule.experiments.verdicts.sides import Candidate
 
 EPILOG = """\
 A claim names values of one axis, the better one first: 'adam > sgd'; so does
@@ -43,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file.", show_default=False)],
+    recipe: RecipeFile,
     claim: Annotated[
         str, typer.Option("--claim", metavar="'A > B'", help="What the study says is better.", show_default=False)
     ],
@@ -55,9 +63,7 @@ def audit(
         str | None,
         typer.Option("--quantity", metavar="WHAT", help="What is compared \\[default: success, else the final loss]"),
     ] = None,
-    better: Annotated[
-        str | None, typer.Option("--better", metavar="lower|higher", help="Which values of it are better.")
-    ] = None,
+    better: Better = None,
     statistic: Annotated[
         str, typer.Option("--statistic", metavar="mean|median", help="What the study takes over its runs.")
     ] = "mean",
@@ -73,56 +79,61 @@ def audit(
     store: Store = None,
     quick: Quick = False,
     data_dir: DataDir = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    engine: EngineName = "auto",
+    threads: Threads = None,
+    memory: Memory = None,
     out: Out = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Give the chance that a study of some size shows a claimed order."""
-    from chainrule.experiments.recipes.grid import expand, seeds_of
-    from chainrule.experiments.recipes.scores import quantity_of
-    from chainrule.experiments.recipes.success import parse_success
+    from chainrule.experiments.recipes.grid import seeds_of
     from chainrule.experiments.verdicts.audit import audit as run_audit
-    from chainrule.experiments.verdicts.audit import one_cell, parse_claim, usual_seeds
-    from chainrule.experiments.verdicts.measures import parse_measure
-    from chainrule.experiments.verdicts.sides import candidates_of, read_selector
+    from chainrule.experiments.verdicts.audit import usual_seeds
 
     check_level(level)
     check_count("--runs", runs)
     check_count("--seeds", seeds)
-    if statistic not in ("mean", "median"):
-        raise ConfigError(f"--statistic: mean or median, got '{statistic}'")
+    shown = parse_statistic(statistic)
     loaded = one_recipe(recipe)
-    cells = expand(loaded, quick)
-    with naming("--at"):
-        where = read_selector(at, cells)
-    with naming("--success"):
-        rule = None if success is None else parse_success(success)
-    with naming("--claim"):
-        order = parse_claim(claim, cells, where)
-        chosen = [one_cell(cells, selector) for selector in order.selectors]
-    with naming("--better" if better is not None else "--quantity"):
-        usual = "success" if rule is not None else quantity_of(loaded, [cell.setting for cell in chosen])
-        measure = parse_measure(quantity or usual, better)
-    candidates = [
-        replace(candidates_of(loaded, [cell], rule=rule)[0], label=name)
-        for cell, name in zip(chosen, order.names, strict=True)
-    ]
+    candidates, measure = _claimed(loaded, quick, claim, at, success, quantity, better)
     own = seeds_of(loaded, quick)
     numbers = usual_seeds(candidates, own) if seeds is None else seeds_of(loaded, quick, seeds)
     folder = check_out(out)
     output = Output(quiet, as_json)
     with working_bench(output, store, engine, threads, memory, data_dir) as bench:
-        verdict = run_audit(
-            candidates,
-            measure,
-            bench,
-            numbers,
-            runs,
-            statistic="median" if statistic == "median" else "mean",
-            paired=paired,
-            level=level,
-        )
+        verdict = run_audit(candidates, measure, bench, numbers, runs, statistic=shown, paired=paired, level=level)
     tell(output, "audit", verdict, folder)
+
+
+def _claimed(
+    recipe: Recipe,
+    quick: bool,
+    claim: str,
+    at: str | None,
+    success: str | None,
+    quantity: str | None,
+    better: str | None,
+) -> tuple[list[Candidate], Measure]:
+    """Return the claim's candidates, the better one first, and what they are compared by."""
+    from chainrule.experiments.recipes.grid import expand
+    from chainrule.experiments.recipes.scores import quantity_of
+    from chainrule.experiments.verdicts.audit import one_cell, parse_claim
+    from chainrule.experiments.verdicts.measures import parse_measure
+    from chainrule.experiments.verdicts.sides import candidates_of, read_selector
+
+    cells = expand(recipe, quick)
+    with naming("--at"):
+        where = read_selector(at, cells)
+    rule = parse_rule(success)
+    with naming("--claim"):
+        order = parse_claim(claim, cells, where)
+        chosen = [one_cell(cells, selector) for selector in order.selectors]
+    with naming("--better" if better is not None else "--quantity"):
+        usual = "success" if rule is not None else quantity_of(recipe, [cell.setting for cell in chosen])
+        measure = parse_measure(quantity or usual, better)
+    candidates = [
+        replace(candidates_of(recipe, [cell], rule=rule)[0], label=name)
+        for cell, name in zip(chosen, order.names, strict=True)
+    ]
+    return candidates, measure

@@ -13,6 +13,7 @@ from chainrule.cli._console import Output
 from chainrule.cli._help import Command
 from chainrule.cli._judging import (
     At,
+    Better,
     Level,
     Out,
     Quantity,
@@ -23,10 +24,12 @@ from chainrule.cli._judging import (
     check_count,
     check_level,
     check_out,
+    parse_rule,
+    parse_statistic,
     tell,
     working_bench,
 )
-from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet, naming
+from chainrule.cli._options import DataDir, EngineName, Json, Memory, Quiet, Threads, naming
 from chainrule.errors import ChainruleError, ConfigError
 
 if TYPE_CHECKING:
@@ -78,9 +81,7 @@ def compare(
     ] = None,
     at: At = None,
     quantity: Quantity = "success",
-    better: Annotated[
-        str | None, typer.Option("--better", metavar="lower|higher", help="Which values of it are better.")
-    ] = None,
+    better: Better = None,
     statistic: Annotated[
         str, typer.Option("--statistic", metavar="mean|median", help="Of a metric's paired differences.")
     ] = "mean",
@@ -99,38 +100,31 @@ def compare(
     store: Store = None,
     quick: Quick = False,
     data_dir: DataDir = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    engine: EngineName = "auto",
+    threads: Threads = None,
+    memory: Memory = None,
     out: Out = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Say which of two settings is better, or that it cannot be told yet."""
-    from chainrule.experiments.recipes.success import parse_success
-    from chainrule.experiments.verdicts.compare import Terms, compare_sides
+    from chainrule.experiments.verdicts.compare import Terms
     from chainrule.experiments.verdicts.measures import parse_measure
 
     check_count("--seeds", seeds)
     check_count("--max-seeds", max_seeds)
     check_level(level)
-    if statistic not in ("mean", "median"):
-        raise ConfigError(f"--statistic: mean or median, got '{statistic}'")
+    shown = parse_statistic(statistic)
     with naming("--margin"):
-        terms = Terms(level, margin, until_decided, max_seeds, seeds, "median" if statistic == "median" else "mean")
+        terms = Terms(level, margin, until_decided, max_seeds, seeds, shown)
     with naming("--better" if better is not None else "--quantity"):
         measure = parse_measure(quantity, better)
-    if success is not None:
-        with naming("--success"):
-            parse_success(success)
+    parse_rule(success)
     sides = _sides(what, (where_a, where_b, at), success, quick)
     folder = check_out(out)
     output = Output(quiet, as_json)
     with working_bench(output, store, engine, threads, memory, data_dir) as bench:
-        if len(sides) == 2:
-            verdict = compare_sides(*sides, measure, bench, terms)
-        else:
-            verdict = _ranking(sides, measure, bench, terms)
+        verdict = _verdict(sides, measure, bench, terms)
     tell(output, "compare", verdict, folder)
 
 
@@ -171,6 +165,15 @@ def _named(name: str, make: Callable[[], Side]) -> Side:
 def _joined(at: str | None, where: str | None) -> str | None:
     """Put the selector of both sides in front of that of one."""
     return ",".join(part for part in (at, where) if part) or None
+
+
+def _verdict(sides: tuple[Side, ...], measure: Measure, bench: Bench, terms: Terms) -> Verdict:
+    """Compare two sides, or rank what there is."""
+    from chainrule.experiments.verdicts.compare import compare_sides
+
+    if len(sides) == 2:
+        return compare_sides(*sides, measure, bench, terms)
+    return _ranking(sides, measure, bench, terms)
 
 
 def _ranking(sides: tuple[Side, ...], measure: Measure, bench: Bench, terms: Terms) -> Verdict:

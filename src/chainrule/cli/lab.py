@@ -9,7 +9,17 @@ import typer
 
 from chainrule.cli._console import Output, clean, count, pairs
 from chainrule.cli._help import Command
-from chainrule.cli._options import ENGINE, MAX_SEEDS, MEMORY, THREADS, Json, Quiet, naming, parse_path, parse_resources
+from chainrule.cli._options import (
+    MAX_SEEDS,
+    EngineName,
+    Json,
+    Memory,
+    Quiet,
+    Threads,
+    naming,
+    parse_path,
+    parse_resources,
+)
 from chainrule.cli._progress import Bar
 from chainrule.errors import ConfigError
 
@@ -65,9 +75,9 @@ def lab(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes that train \\[default: one a thread]")
     ] = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    engine: EngineName = "auto",
+    threads: Threads = None,
+    memory: Memory = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -8,7 +8,17 @@ import typer
 
 from chainrule.cli._console import Output, clean, count, error_line
 from chainrule.cli._help import Command, Group
-from chainrule.cli._options import ENGINE, MAX_SEEDS, MEMORY, THREADS, DataDir, Json, Quiet, parse_path, parse_resources
+from chainrule.cli._options import (
+    MAX_SEEDS,
+    DataDir,
+    EngineName,
+    Json,
+    Memory,
+    Quiet,
+    Threads,
+    parse_path,
+    parse_resources,
+)
 from chainrule.errors import ChainruleError, ConfigError
 
 if TYPE_CHECKING:
@@ -168,9 +178,9 @@ def show(
         bool, typer.Option("--no-estimate", metavar="", help="Train no sample, so tell no time and memory.")
     ] = False,
     data_dir: DataDir = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    engine: EngineName = "auto",
+    threads: Threads = None,
+    memory: Memory = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -12,15 +12,17 @@ from chainrule.cli._judging import (
     Level,
     Out,
     Quick,
+    RecipeFile,
     Store,
     Success,
     check_level,
     check_out,
     one_recipe,
+    parse_rule,
     tell,
     working_bench,
 )
-from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet, naming
+from chainrule.cli._options import DataDir, EngineName, Json, Memory, Quiet, Threads, naming
 from chainrule.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 
 def spread(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file.", show_default=False)],
+    recipe: RecipeFile,
     at: Annotated[
         str | None, typer.Option("--at", metavar="AXIS=VALUE,...", help="Which cell, if the recipe has several.")
     ] = None,
@@ -62,16 +64,15 @@ def spread(
     store: Store = None,
     quick: Quick = False,
     data_dir: DataDir = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    engine: EngineName = "auto",
+    threads: Threads = None,
+    memory: Memory = None,
     out: Out = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Split the spread between runs by its sources."""
     from chainrule.experiments.recipes.grid import expand
-    from chainrule.experiments.recipes.success import parse_success
     from chainrule.experiments.verdicts.audit import one_cell
     from chainrule.experiments.verdicts.measures import parse_measure
     from chainrule.experiments.verdicts.sides import candidates_of, read_selector
@@ -87,8 +88,7 @@ def spread(
     cells = expand(loaded, quick)
     with naming("--at"):
         cell = one_cell(cells, read_selector(at, cells))
-    with naming("--success"):
-        rule = None if success is None else parse_success(success)
+    rule = parse_rule(success)
     (candidate,) = candidates_of(loaded, [cell], rule=rule)
     with naming("--quantity"):
         held_out = candidate.setting.config.validation > 0

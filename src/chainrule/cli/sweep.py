@@ -10,7 +10,7 @@ import typer
 
 from chainrule.cli._console import Output
 from chainrule.cli._help import Command
-from chainrule.cli._options import ENGINE, MEMORY, THREADS, DataDir, Json, Quiet
+from chainrule.cli._options import DataDir, EngineName, Json, Memory, Quiet, Threads
 
 EPILOG = """\
 Every finished run is saved at once, under a key that says what it is. So the
@@ -117,9 +117,9 @@ def sweep(
         bool, typer.Option("--quick", metavar="", help="The recipe's quick settings and few seeds.")
     ] = False,
     data_dir: DataDir = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help=ENGINE)] = "auto",
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help=THREADS)] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help=MEMORY)] = None,
+    engine: EngineName = "auto",
+    threads: Threads = None,
+    memory: Memory = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
