@@ -199,14 +199,6 @@ def _check_float32(part: Dataset | None) -> None:
             raise DataError(f"data set '{part.name}': {name} has numbers too large for float32; use dtype float64")
 
 
-def _feature_axes(data: Dataset) -> int | tuple[int, ...]:
-    """Return (height, width, channels) of images, else the number of features."""
-    if data.image_shape is None:
-        return data.n_features
-    rows, columns = data.image_shape[:2]
-    return rows, columns, data.n_features // (rows * columns)
-
-
 def bind_to_data(network: Network, data: Split, config: TrainingConfig) -> Network:
     """Fit a network's input and output to the data, and check that loss, metrics and rules suit them.
 
@@ -216,7 +208,7 @@ def bind_to_data(network: Network, data: Split, config: TrainingConfig) -> Netwo
         If they do not.
     """
     train = data.train
-    bound = network.bind(_feature_axes(train), train.n_outputs, train.output_activation)
+    bound = network.bind(train.feature_shape, train.n_outputs, train.output_activation)
     require(bound.n_parameters > 0, "the network has no weights to train: give it at least one dense layer")
     loss(config.loss).check_output(bound.output_activation)
     if config.class_weight is not None:

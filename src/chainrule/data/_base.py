@@ -122,6 +122,14 @@ class Dataset:
         return int(self.X.shape[1])
 
     @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """Axes of one sample: (height, width, channels) of an image, else (features,)."""
+        if self.image_shape is None:
+            return (self.n_features,)
+        rows, columns = self.image_shape
+        return rows, columns, self.n_features // (rows * columns)
+
+    @property
     def n_outputs(self) -> int:
         """Number of outputs of a network for these data: 1 for binary, one a class, or one a regression target."""
         if self.task == "multiclass":

@@ -127,9 +127,9 @@ def sample_shape(dataset: Dataset, parts: Sequence[Augmentation]) -> ImageShape:
     ConfigError
         If a part needs images and there are none.
     """
-    if dataset.image_shape is not None:
-        rows, columns = dataset.image_shape[:2]
-        return rows, columns, dataset.n_features // (rows * columns)
+    if len(dataset.feature_shape) == 3:
+        height, width, channels = dataset.feature_shape
+        return height, width, channels
     for part in parts:
         if part.needs_images:
             raise ConfigError(f"augmentation '{part.name}' needs images, but data set '{dataset.name}' has none")

@@ -20,13 +20,12 @@ Sizes are ``5`` or ``5x3`` (height x width); ``conv 8 5 stride=2 same tanh`` sho
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.errors import ChainruleError, ConfigError, one_line
+from chainrule.errors import ChainruleError, ConfigError, one_line, unknown_name
 from chainrule.nn._base import Layer
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.batch_norm import BatchNorm
@@ -172,7 +171,7 @@ def _layer(words: list[_Word], activation: str, shared: dict[str, Any]) -> Layer
     head, *rest = words
     kind = KINDS.get(head.text.lower())
     if kind is None:
-        raise head.wrong(f"unknown layer '{one_line(head.text)}'{_near(head.text, KINDS)} (known: {', '.join(KINDS)})")
+        raise head.wrong(unknown_name("layer", head.text, KINDS))
     values: dict[str, Any] = {}
     origin: dict[str, _Word] = {}
     for word in rest:
@@ -208,7 +207,7 @@ def _meaning(word: _Word, kind: _Kind, values: dict[str, Any]) -> tuple[str, Any
     name, equals, value = (part.strip() for part in word.text.partition("="))
     if equals:
         if name not in kind.fields:
-            raise word.wrong(f"'{one_line(name)}' is nothing that this layer has{_near(name, kind.fields)}")
+            raise word.wrong(unknown_name("value of this layer", name, kind.fields))
         return name, _value(word, value, kind.fields[name])
     if name.lower() in PADDINGS and "padding" in kind.fields:
         return "padding", name.lower()
@@ -224,8 +223,7 @@ def _meaning(word: _Word, kind: _Kind, values: dict[str, Any]) -> tuple[str, Any
     if name.lower() in KINDS:
         raise word.wrong("a comma is missing before this layer")
     options = [*(ACTIVATIONS if "activation" in kind.fields else ()), *(PADDINGS if "padding" in kind.fields else ())]
-    words = [*options, *(f"{key}=" for key in kind.fields)]
-    raise word.wrong(f"'{one_line(name)}' is nothing that this layer knows{_near(name, words)}")
+    raise word.wrong(unknown_name("word of this layer", name, [*options, *(f"{key}=" for key in kind.fields)]))
 
 
 def _value(word: _Word, text: str, kind: str) -> Any:
@@ -251,11 +249,6 @@ def _value(word: _Word, text: str, kind: str) -> Any:
 
 def _needed(kind: _Kind) -> list[str]:
     return [name.upper() for name in kind.numbers]
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{found[0]}'?" if found else ""
 
 
 def _has_places(layers: list[Layer]) -> bool:

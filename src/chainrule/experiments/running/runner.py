@@ -16,10 +16,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from chainrule.data import DataSource, load
 from chainrule.errors import ChainruleError, ConfigError, one_line
 from chainrule.experiments.recipes.grid import Cell
 from chainrule.experiments.running.jobs import Job
+from chainrule.experiments.running.tasks import source_of
 from chainrule.population import Member
 from chainrule.resources import Resources, resources_from
 from chainrule.runs import Run, Runs
@@ -235,7 +235,7 @@ def run_job(job: Job, means: Means = Means(), hear: Callable[[float], None] | No
     """
     started = time.perf_counter()
     try:
-        source = _source(job.settings[0].source, means.data_dir)
+        source = source_of(job.settings[0].source, means.data_dir)
         members = [Member(setting.net, setting.config, seed) for setting in job.settings for seed in job.seeds]
         taken = means.resources or resources_from()
         runs = train_members(
@@ -253,12 +253,6 @@ def run_job(job: Job, means: Means = Means(), hear: Callable[[float], None] | No
     size = len(job.seeds)
     parts = {setting.key: runs[k * size : (k + 1) * size] for k, setting in enumerate(job.settings)}
     return Outcome(parts, time.perf_counter() - started)
-
-
-@functools.lru_cache(maxsize=4)
-def _source(spec: str, data_dir: str | None) -> DataSource:
-    """Load a source once per process: a worker that runs ten MNIST jobs reads the files once."""
-    return load(spec, data_dir)
 
 
 def _run_here(jobs: Sequence[Job], gather: _Gather, means: Means) -> None:

@@ -24,11 +24,9 @@ DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 
 def moved(images: Dataset, direction: str, pixels: int) -> Array:
     """Return all images moved one way, as rows; what comes in is 0."""
-    assert images.image_shape is not None, "only images can be moved"
-    height, width = images.image_shape[:2]
     move = np.array(DIRECTIONS[direction]) * pixels
-    shape = (height, width, images.n_features // (height * width))
-    return shifted(images.X, shape, np.tile(move, (images.n, 1)))
+    height, width, channels = images.feature_shape
+    return shifted(images.X, (height, width, channels), np.tile(move, (images.n, 1)))
 
 
 def shift_accuracy(predict: Callable[[Array], Array], images: Dataset) -> Values:
