@@ -12,15 +12,15 @@ from chainrule.report.records import TileRow, TilesFigure
 from chainrule.runs import Run
 
 
-def filters_figure(runs: Sequence[Run]) -> TilesFigure:
+def filters_figure(ident: str, name: str, runs: Sequence[Run]) -> TilesFigure:
     """Draw the first convolution's filters, a row per run."""
     rows = []
     for run in runs:
         words = "before training" if run.epochs == 0 else f"epoch {run.epochs}"
         rows.append(TileRow(name=words, images=first_filters(run)))
     return TilesFigure(
-        id="convolution-filters",
-        title=f"The filters of the first convolution as they are learned (seed {runs[-1].seed})",
+        id=ident,
+        title=f"{name}: the filters of the first convolution as they are learned (seed {runs[-1].seed})",
         rows=tuple(rows),
         scale="diverging",
         caption="A filter answers where the image is dark on its dark weights and empty on its white ones. Each column "
@@ -40,15 +40,15 @@ def middle_image(outputs: Array, images: Dataset) -> int:
     return int(np.argsort(own, kind="stable")[(images.n - 1) // 2])
 
 
-def activations_figure(run: Run, images: Dataset, index: int) -> TilesFigure:
+def activations_figure(ident: str, name: str, run: Run, images: Dataset, index: int) -> TilesFigure:
     """Draw what each layer makes of one image."""
     truth = images.classes[int(images.y[index])]
     output = run.predict(images.X[index : index + 1])[0]
     said, sure = images.classes[int(output.argmax())], float(output.max())
     words = "over 0.999" if sure > 0.999 else f"{sure:.3f}"
     return TilesFigure(
-        id="convolution-activations",
-        title=f"A held-out {truth} on its way through the layers (seed {run.seed})",
+        id=ident,
+        title=f"{name}: a held-out {truth} on its way through the layers (seed {run.seed})",
         rows=tuple(activation_rows(run, images.X[index])),
         caption="Of all held-out images, the one with the median probability of what it is. The network says "
         f"{said}, with probability {words}. Outputs are in the order {images.classes[0]} to {images.classes[-1]}.",
