@@ -27,6 +27,17 @@ def test_a_convolutional_network_is_trained_saved_and_read_back(run_cli: Any, tm
     assert runs[1].final["accuracy"] > 0.3  # chance is 0.1
     # images and rows of pixels are the same samples
     np.testing.assert_array_equal(runs[0].predict(digits.X.reshape(-1, 8, 8, 1)), runs[0].predict(digits.X))
+    told = run_cli(tmp_path, "predict", "chainrule-run", "--data", "digits", "--seed", "1", "--json")
+    assert told.json()["right"] == int(right.sum())
+    np.savez(tmp_path / "rows.npz", X=digits.X[:9])
+    told = run_cli(tmp_path, "predict", "chainrule-run", "--data", "rows.npz", "--json")
+    outputs = [row["outputs"] for row in told.json()["predictions"]]
+    np.testing.assert_allclose(outputs, runs[0].predict(digits.X[:9]), rtol=1e-12)
+    np.savez(tmp_path / "narrow.npz", X=digits.X[:9, :49])
+    for data, shape in (("narrow.npz", "(9, 49)"), ("xor", "(21, 2)")):
+        wrong = run_cli(tmp_path, "predict", "chainrule-run", "--data", data)
+        assert wrong.status == 2
+        assert f"gives inputs of shape {shape}, but the network was trained on (n, 8, 8, 1)" in wrong.err
 
 
 @pytest.mark.parametrize(

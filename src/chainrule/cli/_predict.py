@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def ask(question: Question) -> Predictions:
     notes: tuple[str, ...] = ()
     if is_table(question.data):
         inputs, truth, notes = _from_table(question, task, classes)
+        features = inputs[0].shape[1:]
     else:
         if question.target is not None:
             raise ConfigError("--target: only a table has columns")
@@ -59,12 +61,11 @@ def ask(question: Question) -> Predictions:
         with naming("--data-seed"):
             check_seed(seed)
         dataset = source.draw(seed)
-        inputs, truth = [dataset.X], dataset.y
+        inputs, truth, features = [dataset.X], dataset.y, dataset.feature_shape
         same = dataset.task == task and dataset.n_outputs == question.members[0].member.network.output_shape[-1]
         truth, classes = (truth, classes or dataset.classes) if same else (None, classes)
     # Each network standardises a table as its own training rows were: one set of inputs a network.
-    for X in inputs:
-        _check_shape(X, question)
+    _check_shape(len(inputs[0]), features, question)
     pairs = zip(question.members, inputs * (len(question.members) // len(inputs)), strict=True)
     outputs = np.stack([outputs_of(run, X) for run, X in pairs])
     several = len(outputs) > 1
@@ -80,13 +81,16 @@ def ask(question: Question) -> Predictions:
     )
 
 
-def _check_shape(X: Array, question: Question) -> None:
-    """Refuse inputs that the network cannot take, naming both shapes."""
+def _check_shape(n: int, features: tuple[int, ...], question: Question) -> None:
+    """Refuse inputs that the network cannot take, naming both shapes; images may come as rows of pixels."""
     wanted = question.members[0].member.network.shapes[0]
-    if X.shape[1:] != wanted:
+    if len(wanted) == 1:
+        features = (math.prod(features),)
+    in_a_row = len(features) == 1 and features[0] == math.prod(wanted)
+    if features != wanted and not in_a_row:
         hint = "; --target COLUMN sets the truth apart" if is_table(question.data) and question.target is None else ""
         raise ShapeError(
-            f"--data: '{one_line(question.data)}' gives inputs of shape {X.shape}, "
+            f"--data: '{one_line(question.data)}' gives inputs of shape {(n, *features)}, "
             f"but the network was trained on (n, {', '.join(map(str, wanted))}){hint}"
         )
 

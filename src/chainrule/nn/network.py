@@ -23,6 +23,7 @@ from chainrule.errors import ConfigError, ShapeError, one_line
 from chainrule.nn._base import DropoutStream, Forward, Layer, whole_number
 from chainrule.nn._describe import describe_layer, layer_from_description, summary_table
 from chainrule.nn._parameters import ParameterSlot, make_slots, pack, unpack
+from chainrule.nn._pieces import in_pieces
 from chainrule.nn._types import Array, Params
 from chainrule.nn.activations import Activation
 from chainrule.nn.batch_norm import BatchNorm
@@ -30,6 +31,7 @@ from chainrule.nn.dense import Dense
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.losses import Loss, loss_value, output_delta
 from chainrule.nn.losses import loss as find_loss
+from chainrule.nn.normalize import Standardize
 from chainrule.nn.trace import Trace, trace_step
 from chainrule.spec import require
 
@@ -326,7 +328,11 @@ class Network:
 
     def predict(self, params: Params, X: npt.ArrayLike) -> Array:
         """Return the network's outputs (..., n, k), without dropout."""
-        return self.forward(params, X).A
+        whole_batch = any(isinstance(layer, Standardize) for layer in self.layers)  # its statistics are the batch's
+        if whole_batch or len(self.shapes[0]) == 1:
+            return self.forward(params, X).A
+        A = self._checked_input(params, X, None)
+        return in_pieces(lambda part: self.forward(params, part).A, A, self.shapes)
 
     def _checked_input(self, params: Params, X: npt.ArrayLike, dropout: DropoutStream | None) -> Array:
         """Return X as an array, after checking it and the dropout generators against network and weights."""
