@@ -61,3 +61,42 @@ def test_errors_are_one_line(run_cli: Any, tmp_path: Path, arguments: tuple[str,
     assert result.status == 2
     assert said in result.err
     assert result.err.count("\n") == 1
+
+
+def trained(run_cli: Any, folder: Path, *options: str) -> Any:
+    """Train without pictures and return the saved configuration."""
+    result = run_cli(folder, "train", "--data", "digits", "--seeds", "1", "--no-pictures", *options)
+    assert (result.status, result.err) == (0, "")
+    return Runs.load(folder / "chainrule-run")[0].member.config
+
+
+def test_layers_over_images_bring_defaults_that_suit_images(run_cli: Any, tmp_path: Path) -> None:
+    config = trained(run_cli, tmp_path, "--layers", "conv 4 3, pool 2", "--test", "0.2")
+    assert (config.loss, config.optimizer, config.learning_rate) == ("softmax_cross_entropy", "adam", 0.001)
+    assert (config.batch_size, config.dtype) == (64, "float32")
+    assert config.epochs == 600_000 // 1438  # of 1,797 images a fifth is held out
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--layers", "conv 2 3", "--optimizer", "sgd"), {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 64}),
+        (("--layers", "conv 2 3", "--optimizer", "adam(0.8)"), {"optimizer": "adam(0.8)", "learning_rate": 0.001}),
+        (("--layers", "conv 2 3", "--lr", "0.02", "--loss", "mse"), {"learning_rate": 0.02, "loss": "mse"}),
+        (("--layers", "conv 2 3", "--batch", "full", "--dtype", "float64"), {"batch_size": "full", "dtype": "float64"}),
+        (("--layers", "dense 3"), {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": "full", "loss": "mse"}),
+        (("--hidden", "3"), {"optimizer": "sgd", "dtype": "float64", "batch_size": "full", "loss": "mse"}),
+    ],
+)
+def test_what_is_given_stays_and_other_networks_keep_their_defaults(
+    run_cli: Any, tmp_path: Path, options: tuple[str, ...], wanted: dict[str, Any]
+) -> None:
+    config = trained(run_cli, tmp_path, *options, "--epochs", "1")
+    assert {key: getattr(config, key) for key in wanted} == wanted
+
+
+def test_too_much_memory_says_what_to_make_smaller(run_cli: Any, tmp_path: Path) -> None:
+    large = ("--data", "digits", "--layers", "conv 8 3", "--batch", "full", "--dtype", "float64", "--memory", "1MiB")
+    result = run_cli(tmp_path, "train", *large)
+    assert result.status == 2
+    assert "smaller batches (batch_size), float32, a smaller network" in result.err

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.cli._options import naming, parse_path, parse_rates, parse_resources, parse_seed_choice
-from chainrule.cli._settings import Settings, build_config, build_network, kept_every, printed_every
+from chainrule.cli._settings import (
+    Settings,
+    build_config,
+    build_network,
+    kept_every,
+    printed_every,
+    suited_to_images,
+)
 from chainrule.cohorts import bind_to_data
 from chainrule.data import DataSource, Split, load, split
 from chainrule.data.preprocess import MISSING
@@ -117,6 +124,7 @@ def make_plan(request: Request) -> Plan:
     source = load_source(request.data, request.data_dir, request.target, request.missing)
     parts = split(source.draw(shown), shown, config.validation, config.test, config.stratify)
     task = parts.train.task
+    config = suited_to_images(request, config, task, parts.train.n)
     bind_to_data(network, parts, config)
     rule = given or default_rule(config, task, parts.validation is not None)
     if rule is not None:
@@ -124,7 +132,7 @@ def make_plan(request: Request) -> Plan:
         with naming("--success"):
             check_rule(rule, config, there)
     config = with_metric(config, rule, task)
-    print_every = printed_every(request.log_every, request.epochs)
+    print_every = printed_every(request.log_every, config.epochs)
     config = config.replace(log_every=kept_every(print_every, config.epochs, len(seeds) * len(rates)))
     return Plan(
         network,

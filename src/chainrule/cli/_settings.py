@@ -9,7 +9,7 @@ from typing import Any
 from chainrule import nn, optim
 from chainrule.cli._options import naming, parse_batch, parse_hidden
 from chainrule.data import augmentation
-from chainrule.errors import ConfigError
+from chainrule.errors import ChainruleError, ConfigError
 from chainrule.metrics import metric
 from chainrule.nn import Network, mlp, parse_layers
 from chainrule.population import TrainingConfig
@@ -18,6 +18,28 @@ HIDDEN = "4,4"  # what is trained if nothing is said
 PRINTED_LINES = 10
 CURVE_POINTS = (200, 2000)  # points kept of a history, at least and at most
 HISTORY_VALUES = 100_000  # points kept of all histories together, roughly
+
+_D = TrainingConfig()
+DEFAULTS = {
+    "optimizer": _D.optimizer,
+    "lr": f"{_D.learning_rate:g}",
+    "batch": str(_D.batch_size),
+    "epochs": _D.epochs,
+    "dtype": _D.dtype,
+}
+"""What an option is that was not given."""
+
+IMAGE_DEFAULTS = {"optimizer": "adam", "batch": "64", "dtype": "float32"}
+"""The same for a network that begins with layers for images: those of the small problems would take it days."""
+
+IMAGE_RATES = {"adam": "0.001", "adamw": "0.001", "rmsprop": "0.001"}
+"""Its learning rate by the optimizer's name, where none is given and that of `DEFAULTS` would be too large."""
+
+IMAGES_SHOWN = 600_000
+"""Epochs of such a network, where none are given: as many as show it so many images, at least 10 and at most 1,000."""
+
+IMAGE_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "softmax_cross_entropy"}
+"""The loss of such a network by the task, where neither loss nor output activation is given."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +61,12 @@ class Settings:
     l1: float
     l2: float
     normalize: bool
-    loss: str
+    loss: str | None
     optimizer: str
     lr: str
     schedule: str
     batch: str
-    epochs: int
+    epochs: int | None
     stop: list[str] | None
     no_shuffle: bool
     augment: list[str] | None
@@ -53,6 +75,37 @@ class Settings:
     dtype: str
     metric: list[str] | None
     window: int
+
+
+def takes_images(layers: str | None) -> bool:
+    """Whether a text describes a network for images; what is wrong with it is for `build_network` to say."""
+    try:
+        return layers is not None and parse_layers(layers).input_axes == 3
+    except ChainruleError:
+        return False
+
+
+def fill_defaults(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of ``chainrule train`` with the defaults of those that were not given."""
+    images = takes_images(options["layers"])
+    defaults = DEFAULTS | (IMAGE_DEFAULTS if images else {})
+    rule = str(options["optimizer"] or defaults["optimizer"]).partition("(")[0].strip().lower()
+    if images and rule in IMAGE_RATES:
+        defaults["lr"] = IMAGE_RATES[rule]
+    if images:
+        del defaults["epochs"]  # once the number of images is known
+    return options | {key: value for key, value in defaults.items() if options[key] is None}
+
+
+def suited_to_images(settings: Settings, config: TrainingConfig, task: str, n: int) -> TrainingConfig:
+    """Return the configuration with the loss and the epochs that suit n images, unless they were given."""
+    if not takes_images(settings.layers):
+        return config
+    if settings.loss is None and settings.output is None:
+        config = config.replace(loss=IMAGE_LOSSES.get(task, config.loss))
+    if settings.epochs is None:
+        config = config.replace(epochs=min(max(IMAGES_SHOWN // n, 10), _D.epochs))
+    return config
 
 
 def build_network(settings: Settings) -> Network:
@@ -99,7 +152,7 @@ def _refuse_with_layers(settings: Settings) -> None:
 def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:
     """Build the training configuration, naming the option at fault."""
     for option, lookup, specs in (
-        ("--loss", nn.loss, [settings.loss]),
+        ("--loss", nn.loss, [] if settings.loss is None else [settings.loss]),
         ("--optimizer", optim.optimizer, [settings.optimizer]),
         ("--schedule", optim.schedule, [settings.schedule]),
         ("--stop", optim.stopping_rule, settings.stop or []),
@@ -109,7 +162,7 @@ def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:
         for spec in specs:
             _named(option, lookup, spec)
     base = TrainingConfig(
-        loss=settings.loss,
+        loss=_D.loss if settings.loss is None else settings.loss,
         optimizer=settings.optimizer,
         schedule=settings.schedule,
         stopping=tuple(settings.stop or ()),
@@ -121,7 +174,7 @@ def build_config(settings: Settings, rates: Sequence[float]) -> TrainingConfig:
     checked: list[tuple[str, dict[str, Any]]] = [("--lr", {"learning_rate": rate}) for rate in reversed(rates)]
     checked += [
         ("--batch", {"batch_size": parse_batch(settings.batch)}),
-        ("--epochs", {"epochs": settings.epochs}),
+        ("--epochs", {"epochs": _D.epochs if settings.epochs is None else settings.epochs}),
         ("--clip-norm", {"clip_norm": settings.clip_norm}),
         ("--clip-value", {"clip_value": settings.clip_value}),
         ("--validation", {"validation": settings.validation}),

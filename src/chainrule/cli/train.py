@@ -39,18 +39,18 @@ def train(
     l1: o.L1 = 0.0,
     l2: o.L2 = 0.0,
     normalize: o.Normalize = False,
-    loss: o.LossName = _D.loss,
-    optimizer: o.OptimizerName = _D.optimizer,
-    lr: o.Rates = f"{_D.learning_rate:g}",
+    loss: o.LossName = None,
+    optimizer: o.OptimizerName = None,
+    lr: o.Rates = None,
     schedule: o.ScheduleName = _D.schedule,
-    batch: o.Batch = str(_D.batch_size),
-    epochs: o.Epochs = _D.epochs,
+    batch: o.Batch = None,
+    epochs: o.Epochs = None,
     stop: o.Stop = None,
     no_shuffle: o.NoShuffle = False,
     augment: o.Augment = None,
     clip_norm: o.ClipNorm = None,
     clip_value: o.ClipValue = None,
-    dtype: o.Dtype = _D.dtype,
+    dtype: o.Dtype = None,
     engine: o.EngineName = "auto",
     threads: o.Threads = None,
     memory: o.Memory = None,
@@ -75,7 +75,9 @@ def train(
     """
     options = dict(locals())
     from chainrule.cli._request import Request, make_plan
+    from chainrule.cli._settings import fill_defaults
     from chainrule.cli._training import carry_out
 
+    options = fill_defaults(options)
     request = Request(**{field.name: options[field.name] for field in dataclasses.fields(Request)})
     carry_out(make_plan(request), Output(quiet, as_json))

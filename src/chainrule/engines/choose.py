@@ -76,9 +76,17 @@ def choose_all(name: str, cohorts: Sequence[Cohort], resources: Resources) -> li
         if needed > resources.memory:
             raise ConfigError(
                 f"one network takes about {memory_text(needed)} in training, more than memory allows "
-                f"({memory_text(resources.memory)}): allow more, or keep fewer rows of history (log_every)"
+                f"({memory_text(resources.memory)}): {_advice(cohort)}"
             )
     return choices
+
+
+def _advice(cohort: Cohort) -> str:
+    """Say what to do about a network that takes too much memory."""
+    config, size = cohort.config, cohort.config.batch_size
+    ways = ["smaller batches (batch_size)"] if not isinstance(size, int) or size > 64 else []
+    ways += ["float32"] if config.dtype == "float64" else []
+    return f"take {', '.join([*ways, 'a smaller network'])} or fewer rows of history (log_every), or allow more memory"
 
 
 def _forced(name: str, cohort: Cohort, resources: Resources) -> Choice:
