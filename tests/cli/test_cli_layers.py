@@ -81,7 +81,7 @@ def test_layers_over_images_bring_defaults_that_suit_images(run_cli: Any, tmp_pa
     ("options", "wanted"),
     [
         (("--layers", "conv 2 3", "--optimizer", "sgd"), {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 64}),
-        (("--layers", "conv 2 3", "--optimizer", "adam(0.8)"), {"optimizer": "adam(0.8)", "learning_rate": 0.001}),
+        (("--layers", "conv 2 3", "--optimizer", "rmsprop"), {"optimizer": "rmsprop", "learning_rate": 0.001}),
         (("--layers", "conv 2 3", "--lr", "0.02", "--loss", "mse"), {"learning_rate": 0.02, "loss": "mse"}),
         (("--layers", "conv 2 3", "--batch", "full", "--dtype", "float64"), {"batch_size": "full", "dtype": "float64"}),
         (("--layers", "dense 3"), {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": "full", "loss": "mse"}),
