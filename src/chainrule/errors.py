@@ -27,7 +27,15 @@ class ConfigError(ChainruleError, ValueError):
 
 
 class ShapeError(ChainruleError, ValueError):
-    """Arrays whose shapes do not fit together; the message names both shapes."""
+    """Arrays whose shapes do not fit together; the message names both shapes.
+
+    Attributes
+    ----------
+    layer : int or None
+        For a layer that cannot take what the one below gives: its index in the network.
+    """
+
+    layer: int | None = None
 
 
 class DataError(ChainruleError, ValueError):

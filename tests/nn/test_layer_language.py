@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from chainrule.errors import ChainruleError, ConfigError
+from chainrule.errors import ChainruleError, ConfigError, ShapeError
 from chainrule.nn import (
     AvgPool2D,
     BatchNorm,
@@ -22,7 +22,7 @@ from chainrule.nn import (
     Network,
     parse_layers,
 )
-from chainrule.nn.layer_language import KINDS
+from chainrule.nn.layer_language import KINDS, point_at_layer
 
 OUTPUT = Dense(None, None)
 
@@ -101,7 +101,16 @@ def test_what_holds_for_all_layers() -> None:
         ("dense 4 (", "»(«", "cannot read"),
         ("dropout 1.5", "»1.5«", r"\[0, 1\)"),
         ("dense 4 weight_init=norml(1)", "»weight_init=norml(1)«", "did you mean 'normal'?"),
-        ("norm 3", "»3«", "one number too many"),
+        ("norm 3", "»3«", "it takes no number"),
+        ("conv eight 5", "»eight«", "'eight' must be the filters, a number: FILTERS KERNEL"),
+        ("conv 8 5, relu", "»relu«", "is an activation: write it behind its layer, as in 'conv 8 5 relu'"),
+        ("conv(8, 5), dense 3", "»conv(8, 5)«", "layers take no parentheses: write conv FILTERS KERNEL"),
+        ("64, 32", "»64«", "write 'dense 64' for 64 units"),
+        ("conv 8 5, bn", "»bn«", "here it is called 'norm'"),
+        ("conv 8 5 padding=((1,2),(0,1))", "»=((«", "write sizes as 5 or 5x3"),
+        ("dense 4, conv 8 5", "»conv«", "'conv' takes images, but what comes before it gives all features in a row"),
+        ("conv 8 5, globalpool, pool 2", "»pool«", "'pool' takes images, but .* all features in a row"),
+        ("conv 8 5, pool1d 2", "»pool1d«", "'pool1d' takes sequences, but what comes before it gives images"),
     ],
 )
 def test_an_error_marks_the_word(text: str, marked: str, said: str) -> None:
@@ -131,3 +140,31 @@ def test_any_text_is_a_network_or_one_line(text: str) -> None:
     except ChainruleError as error:
         said = str(error)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "said"),
+    [
+        ("conv 8 29, dense 3", "»conv 8 29«", "a kernel of 29 x 29 does not fit into inputs of 28 x 28"),
+        ("dense 3, dropout 0.2 channels", "»dropout 0.2 channels«", "dropout of channels takes inputs with at least"),
+        ("conv 8 5 stride=28, pool 2", "»pool 2«", "a window of 2 x 2 does not fit into inputs of 1 x 1"),
+        (
+            "conv 4 5, conv 9 5 groups=3 same",
+            "»conv 9 5 groups=3 same«",
+            r"\(24, 24, 4\), their channels, cannot be cut",
+        ),
+    ],
+)
+def test_a_layer_that_does_not_fit_the_data_is_marked(text: str, marked: str, said: str) -> None:
+    network = parse_layers(text)
+    with pytest.raises(ShapeError, match=said) as caught:
+        network.bind((28, 28, 1), 10, "softmax")
+    told = str(point_at_layer(text, caught.value))
+    assert marked in told
+    assert "\n" not in told
+
+
+def test_an_error_that_is_about_no_layer_stays_as_it_is() -> None:
+    for error in (ShapeError("of something else"), ShapeError("layer 4 of 4: the output layer")):
+        error.layer = None if "else" in str(error) else 3
+        assert point_at_layer("conv 8 5, dense 3", error) is error

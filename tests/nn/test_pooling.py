@@ -326,9 +326,9 @@ def test_impossible_numbers(make: Callable[[], object], message: str) -> None:
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ((MaxPool2D(9),), "max_pool2d: a kernel of 9 x 9 does not fit into inputs of 8 x 8: use a smaller kernel"),
-        ((Conv2D(1, 2, stride=4), MaxPool2D(3)), "kernel of 3 x 3 does not fit into inputs of 2 x 2"),
-        ((MaxPool2D(2),) * 4, "max_pool2d: a kernel of 2 x 2 does not fit into inputs of 1 x 1"),
+        ((MaxPool2D(9),), "max_pool2d: a window of 9 x 9 does not fit into inputs of 8 x 8: use a smaller window"),
+        ((Conv2D(1, 2, stride=4), MaxPool2D(3)), "window of 3 x 3 does not fit into inputs of 2 x 2"),
+        ((MaxPool2D(2),) * 4, "max_pool2d: a window of 2 x 2 does not fit into inputs of 1 x 1"),
         ((AvgPool1D(2),), r"avg_pool1d takes inputs of shape \(n, length, channels\), got features \(8, 8, 1\)"),
         (
             (Flatten(), GlobalAvgPool()),

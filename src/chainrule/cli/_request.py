@@ -21,9 +21,10 @@ from chainrule.data import DataSource, Split, load, split
 from chainrule.data.preprocess import MISSING
 from chainrule.data.tables import is_table
 from chainrule.engines import ENGINES
-from chainrule.errors import ConfigError, one_line, unknown_name
+from chainrule.errors import ConfigError, ShapeError, one_line, unknown_name
 from chainrule.experiments.recipes.success import SuccessRule, check_rule, default_rule, parse_success, with_metric
 from chainrule.nn import Network
+from chainrule.nn.layer_language import point_at_layer
 from chainrule.population import TrainingConfig
 from chainrule.resources import Resources
 
@@ -125,7 +126,10 @@ def make_plan(request: Request) -> Plan:
     parts = split(source.draw(shown), shown, config.validation, config.test, config.stratify)
     task = parts.train.task
     config = suited_to_images(request, config, task, parts.train.n)
-    bind_to_data(network, parts, config)
+    try:
+        bind_to_data(network, parts, config)
+    except ShapeError as error:
+        raise error if request.layers is None else point_at_layer(request.layers, error) from None
     rule = given or default_rule(config, task, parts.validation is not None)
     if rule is not None:
         there = {name for name in ("validation", "test") if getattr(parts, name) is not None}

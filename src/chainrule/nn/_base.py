@@ -15,7 +15,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import ConfigError, one_line
+from chainrule.errors import ConfigError, ShapeError, one_line
 from chainrule.nn._types import Array
 from chainrule.nn.activations import Activation, Identity
 
@@ -158,3 +158,23 @@ def whole_number(value: object, what: str) -> int:
     if number < 1 or isinstance(value, bool):
         raise ConfigError(f"{what} must be a whole number of at least 1, got {one_line(repr(value))}")
     return number
+
+
+def fit_layers(layers: Sequence[Layer], shape: tuple[int, ...]) -> tuple[Layer, ...]:
+    """Let every layer write down what it needs to know of its input, the first one's being of `shape`.
+
+    Raises
+    ------
+    ShapeError
+        If a layer cannot take what the one below gives; with the layer's index as `layer`.
+    """
+    fitted: list[Layer] = []
+    for index, layer in enumerate(layers):
+        try:
+            fitted.append(layer.fitted(shape))
+            shape = fitted[-1].output_shape(shape)
+        except ShapeError as error:
+            told = ShapeError(f"layer {index + 1} of {len(layers)}: {error}")
+            told.layer = index
+            raise told from None
+    return tuple(fitted)

@@ -23,9 +23,10 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from chainrule.errors import ChainruleError, ConfigError, one_line, unknown_name
+from chainrule.errors import ChainruleError, ConfigError, ShapeError, one_line, unknown_name
 from chainrule.nn._base import Layer
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.batch_norm import BatchNorm
@@ -71,6 +72,18 @@ KINDS: dict[str, _Kind] = {
     "norm": _Kind(BatchNorm),
     "dropout": _Kind(Dropout, ("rate",), 1),
 }
+_OTHER_WORDS = {
+    "batchnorm": "norm",
+    "bn": "norm",
+    "fc": "dense",
+    "linear": "dense",
+    "gap": "globalpool",
+    "max": "maxpool",
+    "avg": "avgpool",
+    "convolution": "conv",
+    "reshape": "flatten",
+}
+"""What others call these layers."""
 _SHARED = ("bias", "weight_init", "bias_init", "l1", "l2")
 _WORD = re.compile(r"[^\s,()=]+(?:\([^()]*\))?(?:\s*=\s*(?:[^\s,()]+(?:\([^()]*\))?))?")
 
@@ -129,18 +142,46 @@ def parse_layers(
             raise ConfigError(
                 f"layers: '{one_line(key)}' cannot be set for all layers: write it in the layer's own words"
             )
+    layers = [layer for layer, _ in _read(text, activation, shared)]
+    if _axes_after(layers):
+        layers.append(Flatten())
+    return Network((*layers, Dense(units, output, **shared)))
+
+
+def point_at_layer(text: str, error: ShapeError) -> ChainruleError:
+    """Return an error of `Network.bind` that marks the layer in the text, where it is about one of its layers."""
+    phrases = [words for _, words in _read(text, "relu", {})]
+    if error.layer is None or error.layer >= len(phrases) or not phrases[error.layer]:
+        return error
+    first, last = phrases[error.layer][0], phrases[error.layer][-1]
+    marked = _Word(text[first.start : last.start + len(last.text)], first.start, text)
+    return marked.wrong(str(error).partition(": ")[2])
+
+
+def _read(text: str, activation: str, shared: dict[str, Any]) -> list[tuple[Layer, list[_Word]]]:
+    """Return the layers of a text, each with its words; the flattening that is added by itself has none."""
     phrases = [phrase for phrase in _phrases(text) if phrase]
     if len(phrases) > MOST_LAYERS:
         raise ConfigError(f"layers: {len(phrases)} layers; at most {MOST_LAYERS} are allowed")
-    layers: list[Layer] = []
+    layers: list[tuple[Layer, list[_Word]]] = []
     for phrase in phrases:
         layer = _layer(phrase, activation, shared)
-        if isinstance(layer, Dense) and _has_places(layers):
-            layers.append(Flatten())
-        layers.append(layer)
-    if _has_places(layers):
-        layers.append(Flatten())
-    return Network((*layers, Dense(units, output, **shared)))
+        axes = _axes_after([below for below, _ in layers])
+        if isinstance(layer, Dense) and axes:
+            layers.append((Flatten(), []))
+        _check_axes(phrase[0], layer, axes)
+        layers.append((layer, phrase))
+    return layers
+
+
+def _check_axes(head: _Word, layer: Layer, axes: int | None) -> None:
+    """Refuse a layer for images or sequences above one whose outputs are none, whatever the data."""
+    wanted = (layer.input_axes or 1) - 1
+    if axes is None or not wanted or axes == wanted:
+        return
+    given = ("all features in a row", "sequences", "images")[axes]
+    kinds = ("", "sequences", "images")[wanted]
+    raise head.wrong(f"'{head.text}' takes {kinds}, but what comes before it gives {given}")
 
 
 def _phrases(text: str) -> Iterable[list[_Word]]:
@@ -156,13 +197,14 @@ def _phrases(text: str) -> Iterable[list[_Word]]:
         words, end = [], first
         for found in _WORD.finditer(text, first, last):
             if between := text[end : found.start()].strip():
-                raise _Word(between, text.index(between, end), text).wrong(f"cannot read '{one_line(between)}'")
+                advice = ": write sizes as 5 or 5x3" if between.startswith("=") else ""
+                raise _Word(between, text.index(between, end), text).wrong(f"cannot read '{one_line(between)}'{advice}")
             words.append(_Word(found.group(), found.start(), text))
             end = found.end()
         if rest := text[end:last].strip():
             raise _Word(rest, text.index(rest, end), text).wrong(f"cannot read '{one_line(rest)}'")
         if not words and len(parts) > 1:
-            raise _Word("", first, text).wrong("a layer is missing between two commas")
+            raise _Word("", first, text).wrong("a layer is missing beside a comma")
         yield words
 
 
@@ -171,7 +213,7 @@ def _layer(words: list[_Word], activation: str, shared: dict[str, Any]) -> Layer
     head, *rest = words
     kind = KINDS.get(head.text.lower())
     if kind is None:
-        raise head.wrong(unknown_name("layer", head.text, KINDS))
+        raise head.wrong(_no_layer(head.text))
     values: dict[str, Any] = {}
     origin: dict[str, _Word] = {}
     for word in rest:
@@ -187,6 +229,20 @@ def _layer(words: list[_Word], activation: str, shared: dict[str, Any]) -> Layer
         return kind.layer(**{**defaults, **values})
     except ChainruleError as error:
         raise _blamed(kind, defaults, values, origin, str(error), head).wrong(str(error)) from None
+
+
+def _no_layer(word: str) -> str:
+    """Say that a word names no layer, and what may have been meant."""
+    name = word.split("(")[0].lower()
+    if name in ACTIVATIONS:
+        return f"'{one_line(word)}' is an activation: write it behind its layer, as in 'conv 8 5 {one_line(word)}'"
+    if name in KINDS:
+        return f"layers take no parentheses: write {' '.join([name, *_needed(KINDS[name])])}"
+    if name.isdigit():
+        return f"a layer begins with its kind: write 'dense {name}' for {name} units"
+    if name in _OTHER_WORDS:
+        return f"unknown layer '{one_line(word)}': here it is called '{_OTHER_WORDS[name]}'"
+    return unknown_name("layer", word, KINDS)
 
 
 def _blamed(
@@ -218,11 +274,15 @@ def _meaning(word: _Word, kind: _Kind, values: dict[str, Any]) -> tuple[str, Any
     if name[0].isdigit() or name[0] in "-+.":
         free = [field for field in kind.numbers if field not in values]
         if not free:
-            raise word.wrong(f"one number too many: {' '.join(_needed(kind)) or 'no number'} is all there is")
+            needed = " ".join(_needed(kind))
+            raise word.wrong(f"one number too many: {needed} is all there is" if needed else "it takes no number")
         return free[0], _value(word, name, kind.fields[free[0]])
     if name.lower() in KINDS:
         raise word.wrong("a comma is missing before this layer")
+    lacking = [field for field in kind.numbers[: len(kind.numbers) - kind.optional] if field not in values]
     options = [*(ACTIVATIONS if "activation" in kind.fields else ()), *(PADDINGS if "padding" in kind.fields else ())]
+    if lacking and not get_close_matches(name, options, 1):
+        raise word.wrong(f"'{one_line(name)}' must be the {lacking[0]}, a number: {' '.join(_needed(kind))}")
     raise word.wrong(unknown_name("word of this layer", name, [*options, *(f"{key}=" for key in kind.fields)]))
 
 
@@ -251,11 +311,11 @@ def _needed(kind: _Kind) -> list[str]:
     return [name.upper() for name in kind.numbers]
 
 
-def _has_places(layers: list[Layer]) -> bool:
-    """Whether what comes out of the layers so far has spatial axes, as far as their kinds tell."""
+def _axes_after(layers: list[Layer]) -> int | None:
+    """Spatial axes of what comes out of the layers so far, as far as their kinds tell; None if only the data do."""
     for layer in reversed(layers):
         if isinstance(layer, Dense | Flatten | GlobalAvgPool | GlobalMaxPool):
-            return False
+            return 0
         if layer.input_axes in (2, 3):
-            return True
-    return False
+            return layer.input_axes - 1
+    return None

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import ConfigError, ShapeError, one_line
-from chainrule.nn._base import DropoutStream, Forward, Layer, whole_number
+from chainrule.nn._base import DropoutStream, Forward, Layer, fit_layers, whole_number
 from chainrule.nn._describe import describe_layer, layer_from_description, summary_table
 from chainrule.nn._parameters import ParameterSlot, make_slots, pack, unpack
 from chainrule.nn._pieces import in_pieces
@@ -77,15 +77,7 @@ class Network:
             shape = tuple(whole_number(size, "a feature axis") for size in self.input_shape)
             object.__setattr__(self, "input_shape", shape)
             if self.bound:
-                self._fit_layers(shape)
-
-    def _fit_layers(self, shape: tuple[int, ...]) -> None:
-        """Let every layer write down what it needs to know of its input; one that cannot take it says so."""
-        fitted: list[Layer] = []
-        for layer in self.layers:
-            fitted.append(layer.fitted(shape))
-            shape = fitted[-1].output_shape(shape)
-        object.__setattr__(self, "layers", tuple(fitted))
+                object.__setattr__(self, "layers", fit_layers(self.layers, shape))
 
     # -- binding to data ---------------------------------------------------------------------------
 

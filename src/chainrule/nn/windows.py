@@ -79,13 +79,14 @@ class Windows:
         for n, (before, after), span, s in zip(axes, self.pads(axes), self.spans, self.stride, strict=True):
             padded = n + before + after
             if span > padded:
+                word = "window" if "pool" in self.what else "kernel"
                 kernel, given = _by(self.kernel), _by(axes)
                 reach = f" (it reaches over {_by(self.spans)} with dilation {_by(self.dilation)})"
                 pad = f" padded to {_by(tuple(m + sum(p) for m, p in zip(axes, self.pads(axes), strict=True)))}"
                 raise ShapeError(
-                    f"{self.what}: a kernel of {kernel}{reach if max(self.dilation) > 1 else ''} does not fit into "
-                    f"inputs of {given}{pad if any(map(sum, self.pads(axes))) else ''}: use a smaller kernel, padding "
-                    "'same', or fewer strides and poolings below"
+                    f"{self.what}: a {word} of {kernel}{reach if max(self.dilation) > 1 else ''} does not fit into "
+                    f"inputs of {given}{pad if any(map(sum, self.pads(axes))) else ''}: use a smaller {word}, "
+                    "padding 'same', or fewer strides and poolings below"
                 )
             counts.append((padded - span) // s + 1)
         return tuple(counts)

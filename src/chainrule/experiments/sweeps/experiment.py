@@ -239,7 +239,7 @@ def _weights(source: str, network: str, data_dir: str | None) -> int:
     try:
         data = source_of(source, data_dir).draw(0)
         unbound = Network.from_description(json.loads(network))
-        return unbound.bind(data.n_features, data.n_outputs, data.output_activation).n_parameters
+        return unbound.bind(data.feature_shape, data.n_outputs, data.output_activation).n_parameters
     except ChainruleError:
         return 0
 
