@@ -100,3 +100,26 @@ def test_too_much_memory_says_what_to_make_smaller(run_cli: Any, tmp_path: Path)
     result = run_cli(tmp_path, "train", *large)
     assert result.status == 2
     assert "smaller batches (batch_size), float32, a smaller network" in result.err
+
+
+def test_coloured_images_of_a_file_from_training_to_predictions(run_cli: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3, 60)
+    X = rng.integers(0, 100, (60, 6, 5, 3), dtype=np.uint8)
+    X[np.arange(60), :, :, y] += 100  # red, green or blue
+    np.savez(tmp_path / "colours.npz", X=X, y=np.array(["red", "green", "blue"])[y])
+    options = ["--layers", "conv 4 3, globalpool", "--optimizer", "adam", "--lr", "0.02", "--epochs", "60"]
+    result = run_cli(tmp_path, "train", "--data", "colours.npz", *options, "--seeds", "2", "--validation", "0.2")
+    assert (result.status, result.err) == (0, "")
+    assert (tmp_path / "chainrule-run" / "truth.svg").is_file()
+    told = run_cli(tmp_path, "predict", "chainrule-run", "--data", "colours.npz", "--json").json()
+    right = Runs.load(tmp_path / "chainrule-run")[0].predict(X / 255).argmax(axis=1) == 2 - y  # blue, green, red
+    assert told["right"] == right.sum() > 55
+    np.savez(tmp_path / "grey.npz", X=X[..., 0])
+    np.savez(tmp_path / "bare.npz", X=X)
+    wrong = run_cli(tmp_path, "predict", "chainrule-run", "--data", "grey.npz")
+    assert wrong.status == 2
+    assert "inputs of shape (60, 6, 5, 1), but the network was trained on (n, 6, 5, 3)\n" in wrong.err
+    assert run_cli(tmp_path, "predict", "chainrule-run", "--data", "bare.npz", "--json").json()["right"] is None
+    for command in (("show", "chainrule-run"), ("data", "colours.npz")):
+        assert run_cli(tmp_path, *command).status == 0

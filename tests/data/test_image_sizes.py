@@ -10,7 +10,7 @@ import pytest
 from chainrule import train
 from chainrule.data import Dataset
 from chainrule.errors import ShapeError
-from chainrule.nn import Conv2D, Dense, Flatten, Network
+from chainrule.nn import Conv1D, Conv2D, Dense, Flatten, Network
 
 LABELS = [0, 1] * 4
 PIXELS = np.random.default_rng(0).random((8, 192))
@@ -51,3 +51,15 @@ def test_several_channels_are_the_last_axis() -> None:
     np.testing.assert_array_equal(run.predict(images), run.predict(PIXELS))
     with pytest.raises(ShapeError, match=r"samples of shape \(n, 8, 8, 3\) or \(n, 192\), got \(8, 191\)"):
         run.predict(PIXELS[:, 1:])
+
+
+def test_sequences_of_several_channels_are_written_into_the_network() -> None:
+    """Rows are (length, channels) if the network says so; a line of one channel if it says nothing."""
+    layers = (Conv1D(2, 3), Flatten(), Dense(None, None))
+    data = Dataset.from_arrays(PIXELS, LABELS)
+    run = train(Network(layers, (24, 8)), data, seeds=1, epochs=2)[0]
+    assert run.member.network.shapes[:2] == ((24, 8), (22, 2))
+    np.testing.assert_array_equal(run.predict(PIXELS.reshape(8, 24, 8)), run.predict(PIXELS))
+    assert train(Network(layers), data, seeds=1, epochs=1)[0].member.network.input_shape == (192, 1)
+    with pytest.raises(ShapeError, match=r"takes inputs of shape \(24, 7\), the data have \(192, 1\)"):
+        train(Network(layers, (24, 7)), data, seeds=1, epochs=1)

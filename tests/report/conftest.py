@@ -81,6 +81,7 @@ def figure_list() -> list[FigureRecord]:
             labels=("1", "2", "3"),
             predictions=("1", "7", "3"),
         ),
+        ImagesFigure(id="colours", title="Colours", images=rng.random((2, 4, 5, 3)), labels=("red", "green")),
         TilesFigure(
             id="tiles",
             title="Tiles",

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from chainrule.data import Dataset
+from chainrule.data.images import visible
 from chainrule.report.records import (
     Curve,
     CurveFigure,
@@ -33,7 +34,7 @@ def data_figure(dataset: Dataset) -> FigureRecord:
         return ImagesFigure(
             id=name,
             title=title,
-            images=dataset.X[:IMAGES].reshape(-1, *dataset.image_shape),
+            images=visible(dataset, slice(IMAGES)),
             labels=tuple(dataset.classes[k] for k in dataset.y[:IMAGES]),
             caption=dataset.provenance,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.cli._console import count
 from chainrule.cli._predictions import Predictions, outputs_of
 from chainrule.data import Dataset
+from chainrule.data.images import visible
 from chainrule.lab.pictures import boundary_grid
 from chainrule.report.records import (
     BoundaryFigure,
@@ -145,7 +146,7 @@ def _images(predictions: Predictions, dataset: Dataset, title: str) -> FigureRec
     return ImagesFigure(
         id="truth",
         title=title,
-        images=dataset.X[some].reshape(-1, *dataset.image_shape),
+        images=visible(dataset, some),
         labels=tuple(dataset.classes[k] for k in dataset.y[some]),
         predictions=tuple(predictions.label(int(k)) for k in predictions.rounded[some]),
     )

@@ -14,7 +14,8 @@ from chainrule.cli._options import naming, parse_path
 from chainrule.cli._predictions import Predictions, outputs_of
 from chainrule.cli._request import load_source
 from chainrule.cli._saved import classes_of, task_of
-from chainrule.data.columns import Column, read_columns
+from chainrule.data.columns import Column, array_column, read_columns
+from chainrule.data.image_files import holds_images, read_images
 from chainrule.data.tables import is_table, parse_table_spec
 from chainrule.errors import ConfigError, DataError, ShapeError, one_line, unknown_name
 from chainrule.nn import Array
@@ -51,8 +52,7 @@ def ask(question: Question) -> Predictions:
     task = task_of(question.members[0], classes)
     notes: tuple[str, ...] = ()
     if is_table(question.data):
-        inputs, truth, notes = _from_table(question, task, classes)
-        features = inputs[0].shape[1:]
+        inputs, truth, notes, features = _from_file(question, task, classes)
     else:
         if question.target is not None:
             raise ConfigError("--target: only a table has columns")
@@ -88,33 +88,54 @@ def _check_shape(n: int, features: tuple[int, ...], question: Question) -> None:
         features = (math.prod(features),)
     in_a_row = len(features) == 1 and features[0] == math.prod(wanted)
     if features != wanted and not in_a_row:
-        hint = "; --target COLUMN sets the truth apart" if is_table(question.data) and question.target is None else ""
+        columns = is_table(question.data) and len(features) == 1
+        hint = "; --target COLUMN sets the truth apart" if columns and question.target is None else ""
         raise ShapeError(
             f"--data: '{one_line(question.data)}' gives inputs of shape {(n, *features)}, "
             f"but the network was trained on (n, {', '.join(map(str, wanted))}){hint}"
         )
 
 
-def _from_table(question: Question, task: str, classes: tuple[str, ...]) -> tuple[list[Array], Truth, tuple[str, ...]]:
-    """Read a table as the inputs of all networks (or of each one), truth if its target is there, and notes."""
+Told = tuple[list[Array], Truth, tuple[str, ...], tuple[int, ...]]
+"""Inputs of all networks or of each one, truth if it is there, notes, and the axes of a sample."""
+
+
+def _from_file(question: Question, task: str, classes: tuple[str, ...]) -> Told:
+    """Read a table or images."""
     with naming("--data"):
         path, options = parse_table_spec(question.data)
-        columns = read_columns(_place(path, question.data_dir), str(options.get("encoding", "utf-8-sig")))
-    with naming(f"--data: table '{one_line(path)}'"):
-        names = [column.name for column in columns]
-        target = question.target or options.get("target")
-        if target is not None and target not in names:
-            raise ConfigError(unknown_name("target column", target, names))
-        notes: tuple[str, ...] = ()
-        fitted = [run.preprocessing for run in question.members if run.preprocessing is not None]
-        if not fitted:
-            inputs = [_numbers(columns, target)]
-        else:
-            raw = fitted[0].schema.encode(columns)  # the columns are the same for all; their statistics are not
-            notes = _notes(fitted[0].schema.unseen(columns))
-            inputs = [preprocessing.transform(raw) for preprocessing in fitted]
-            target = target or parse_table_spec(question.runs.source)[1].get("target")
-        return inputs, _truth(columns, target, task, classes), notes
+        place = _place(path, question.data_dir)
+        columns = [] if holds_images(place) else read_columns(place, str(options.get("encoding", "utf-8-sig")))
+    with naming(f"--data: {'table' if columns else 'images'} '{one_line(path)}'"):
+        if columns:
+            inputs, truth, notes = _from_table(question, task, classes, columns, options)
+            return inputs, truth, notes, inputs[0].shape[1:]
+        images, arrays = read_images(place)
+        target = question.target or str(options.get("target", "y"))
+        if target not in arrays and (question.target or "target" in options):
+            raise ConfigError(unknown_name("array of labels", target, arrays))
+        labels = [array_column(target, arrays[target], f"'{one_line(path)}'")] if target in arrays else []
+        return [images.reshape(len(images), -1)], _truth(labels, target, task, classes), (), images.shape[1:]
+
+
+def _from_table(
+    question: Question, task: str, classes: tuple[str, ...], columns: list[Column], options: dict[str, Any]
+) -> tuple[list[Array], Truth, tuple[str, ...]]:
+    """Return a table as the inputs of all networks (or of each one), truth if its target is there, and notes."""
+    names = [column.name for column in columns]
+    target = question.target or options.get("target")
+    if target is not None and target not in names:
+        raise ConfigError(unknown_name("target column", target, names))
+    notes: tuple[str, ...] = ()
+    fitted = [run.preprocessing for run in question.members if run.preprocessing is not None]
+    if not fitted:
+        inputs = [_numbers(columns, target)]
+    else:
+        raw = fitted[0].schema.encode(columns)  # the columns are the same for all; their statistics are not
+        notes = _notes(fitted[0].schema.unseen(columns))
+        inputs = [preprocessing.transform(raw) for preprocessing in fitted]
+        target = target or parse_table_spec(question.runs.source)[1].get("target")
+    return inputs, _truth(columns, target, task, classes), notes
 
 
 def _notes(unseen: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -109,6 +109,7 @@ def _list(output: Output) -> None:
         rows.append([Text(name, style="bold"), told])
     output.result(table(["data set", "what it is (and its values)"], rows, "l"))
     output.result("Also any table: chainrule data FILE --target COLUMN (CSV, TSV, Parquet, NPZ)")
+    output.result("and images: an NPZ file with X (n, height, width[, channels]) and labels y")
 
 
 def _about(cls: type[object]) -> str:

@@ -198,21 +198,24 @@ def _arrow_column(name: str, values: Any, where: str) -> Column:
     raise DataError(f"table {where}: column '{one_line(name)}' holds {kind}, neither numbers nor text; drop it")
 
 
-def _read_npz(path: Path, where: str) -> list[Column]:
+def npz_arrays(path: Path, where: str) -> dict[str, npt.NDArray[Any]]:
+    """Read every array of an NPZ file; raises `DataError` for one that is damaged or holds Python objects."""
     with open(path, "rb") as file:
         try:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"table {where} is a single array, not an NPZ archive; save it with numpy.savez")
-            arrays = {}
-            for name in archive.files:
-                arrays[str(name)] = _read_array(archive, name, where)
+            return {str(name): _read_array(archive, name, where) for name in archive.files}
         except DataError:
             raise
         except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError):
             raise DataError(
                 f"table {where} is no readable NPZ file: something else, or damaged (numpy.savez writes them)"
             ) from None
+
+
+def _read_npz(path: Path, where: str) -> list[Column]:
+    arrays = npz_arrays(path, where)
     if "X" in arrays and np.ndim(arrays["X"]) == 2:
         X = arrays.pop("X")
         names = [str(name) for name in np.ravel(arrays.pop("feature_names", np.array([])))]
@@ -220,7 +223,7 @@ def _read_npz(path: Path, where: str) -> list[Column]:
         if len(names) != X.shape[1]:
             raise DataError(f"table {where}: {len(names)} feature_names for X of shape {X.shape}")
         arrays = {**{name: X[:, j] for j, name in enumerate(names)}, **arrays}
-    columns = [_array_column(name, array, where) for name, array in arrays.items()]
+    columns = [array_column(name, array, where) for name, array in arrays.items()]
     lengths = {len(column.values): column.name for column in columns}
     if len(lengths) > 1:
         (n, a), (m, b) = list(lengths.items())[:2]
@@ -235,13 +238,15 @@ def _read_array(archive: Any, name: str, where: str) -> npt.NDArray[Any]:
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
+        mixed = ", as images of mixed sizes do: bring all to one size" if name == "X" else ""
         raise DataError(
-            f"table {where}: array '{one_line(name)}' holds Python objects; save plain numbers or text"
+            f"table {where}: array '{one_line(name)}' holds Python objects{mixed}; save plain numbers or text"
         ) from None
     return array
 
 
-def _array_column(name: str, array: npt.NDArray[Any], where: str) -> Column:
+def array_column(name: str, array: npt.NDArray[Any], where: str) -> Column:
+    """Return an array (rows,) as a column; raises `DataError` for other shapes and kinds."""
     if array.ndim != 1:
         raise DataError(f"table {where}: array '{one_line(name)}' must have shape (rows,), got {array.shape}")
     if array.dtype.kind in "biuf":

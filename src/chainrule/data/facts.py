@@ -37,7 +37,8 @@ def facts(dataset: Dataset) -> dict[str, str | int | float]:
         told["classes"] = len(dataset.classes)
         told |= {f"class {label}": int(count) for label, count in zip(dataset.classes, counts, strict=True)}
     if dataset.image_shape is not None:
-        told["image"] = "{} x {} pixels".format(*dataset.image_shape)
+        height, width, channels = dataset.feature_shape
+        told["image"] = f"{height} x {width} pixels" + (f", {channels} channels" if channels > 1 else "")
     if dataset.raw is not None and dataset.preprocess is not None:
         told["missing values"] = int(np.isnan(dataset.raw).sum())
         told["table columns"] = len(dataset.preprocess.schema.columns)

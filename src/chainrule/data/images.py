@@ -63,3 +63,15 @@ def _bundled_digits() -> tuple[Array, npt.NDArray[np.int64]]:
         X, y = load_digits(return_X_y=True)
         return X, y
     return table[:, :-1], table[:, -1].astype(np.int64)
+
+
+def visible(dataset: Dataset, rows: slice) -> Array:
+    """Return some images to look at: (n, height, width), or (n, height, width, 3) with colours in [0, 1].
+
+    Of images with another number of channels than 1 or 3 the mean over the channels is shown.
+    """
+    X = dataset.X[rows].reshape(-1, *dataset.feature_shape)
+    if X.shape[-1] != 3:
+        return np.asarray(X.mean(axis=-1))
+    low, high = min(float(X.min()), 0.0), max(float(X.max()), 1.0)
+    return np.asarray((X - low) / (high - low))

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.data._base import Dataset, DataSource, FixedSource
 from chainrule.data.columns import SUFFIXES
+from chainrule.data.image_files import holds_images, load_images
 from chainrule.data.images import Digits
 from chainrule.data.mnist import Mnist
 from chainrule.data.points import Ellipse, Linear, Xor
@@ -50,8 +51,9 @@ def load(
     ----------
     spec : str, path, DataSource or Dataset
         The name of a data set with its values, such as ``"xor"`` or ``"linear(n=100)"``; or a table file with its
-        target, such as ``"iris.csv?target=species"`` (``table:`` may stand in front). A source is returned as it
-        is, and a data set is wrapped.
+        target, such as ``"iris.csv?target=species"`` (``table:`` may stand in front); or images,
+        ``"faces.npz"`` with ``X`` (n, height, width[, channels]) and ``y``. A source is returned as it is, and a
+        data set is wrapped.
     data_dir : path, optional
         Where to look for files first: MNIST's, or a table that is not at its path.
     download : bool
@@ -72,7 +74,8 @@ def load(
             if key not in TABLE_ARGUMENTS:
                 raise ConfigError(f"table '{one_line(path, 200)}': {unknown_name('option', key, TABLE_ARGUMENTS)}")
         given = {key: value for key, value in table.items() if value is not None}
-        return load_table(_find_table(path, data_dir), **(options | given))
+        place = _find_table(path, data_dir)
+        return (load_images if holds_images(place) else load_table)(place, **(options | given))
     if table:
         raise ConfigError(f"{', '.join(table)}: only a table file has such options, '{one_line(spec)}' is none")
     if isinstance(spec, DataSource):

@@ -95,7 +95,8 @@ class Network:
         ----------
         n_features : int or tuple of int
             Features of one sample: their number, or (height, width, channels) of an image. A network that begins with
-            a layer for sequences takes a number of features as a sequence of one channel.
+            a layer for sequences takes a number of features as a sequence of one channel, unless the network was
+            written with its own ``input_shape``, such as (length, channels), of as many numbers.
         n_outputs : int, optional
             Outputs that the targets ask for.
         output_activation : str, optional
@@ -132,7 +133,9 @@ class Network:
     def _shape_for(self, features: int | tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one input as the first layer wants it."""
         shape = features if isinstance(features, tuple) else (features,)
-        wanted = self.input_axes
+        wanted, own = self.input_axes, self.input_shape
+        if own is not None and len(shape) == 1 and math.prod(own) == shape[0]:  # rows of what it was written for
+            return own
         if wanted is None or wanted == len(shape):
             return shape
         if wanted == 1:

@@ -55,7 +55,10 @@ class PointsFigure(FigureRecord):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImagesFigure(FigureRecord):
-    """A grid of grey images (n, height, width) with a label each; predictions that differ are marked."""
+    """A grid of images with a label each; predictions that differ are marked.
+
+    The images are grey, (n, height, width), or in colours from 0 to 1, (n, height, width, 3).
+    """
 
     images: Array
     labels: tuple[str, ...]
@@ -64,7 +67,8 @@ class ImagesFigure(FigureRecord):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        set_array(self, "images", 3)
+        coloured = np.ndim(self.images) == 4 and np.shape(self.images)[-1] == 3
+        set_array(self, "images", 4 if coloured else 3)
         set_tuple(self, "labels")
         require_same_length(self, "images", "labels")
         if len(self.images) == 0 or self.columns < 1:
