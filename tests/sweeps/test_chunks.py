@@ -54,6 +54,39 @@ def test_every_setting_of_a_source_gets_a_block_of_seeds_before_any_gets_another
         assert [task.seed for task in order if task.setting == one] == list(range(50))
 
 
+def cells(rates: int, optimizers: tuple[str, ...]) -> list[Setting]:
+    return [setting(learning_rate=0.1 * (k + 1), optimizer=name) for k in range(rates) for name in optimizers]
+
+
+@pytest.mark.parametrize("grid", [cells(9, ("sgd",)), cells(30, ("sgd",)), cells(3, ("sgd", "momentum", "adam"))])
+def test_the_first_chunk_has_a_seed_of_every_cell_before_any_has_two_more(grid: list[Setting]) -> None:
+    for balanced in (False, True):
+        chunk = Queue(make_tasks((one, range(20)) for one in grid), Pace(), balanced).take()
+        counts = Counter(task.setting for task in chunk)
+        assert set(counts) == set(grid)
+        assert max(counts.values()) == min(counts.values())
+        assert [task.seed for task in chunk] == sorted(task.seed for task in chunk)
+
+
+def test_a_first_chunk_that_ends_early_is_balanced_as_far_as_it_goes() -> None:
+    pace = Pace()
+    queue = Queue(make_tasks((one, range(20)) for one in cells(9, ("sgd",))), pace)
+    pairs = [(task.setting, task.seed) for _ in range(12) for task in queue.take(1e-9)]
+    assert pairs[:9] == [(one, 0) for one in cells(9, ("sgd",))]
+    assert len(pairs) == 12
+
+
+def test_with_a_deadline_seeds_double_so_that_no_cell_is_far_ahead() -> None:
+    grid, pace, counts = cells(3, ("sgd", "adam")), Pace(), Counter[Setting]()
+    queue = Queue(make_tasks((one, range(40)) for one in grid), pace, balanced=True)
+    while chunk := queue.take(1e-9):
+        pace.measured(chunk, 1.0)
+        counts.update(task.setting for task in chunk)
+        fewest = min(counts[one] for one in grid)
+        assert max(counts.values()) <= (max(2 * fewest, 2) if fewest < SEED_BLOCK else fewest + SEED_BLOCK)
+    assert set(counts.values()) == {40}
+
+
 def test_sources_take_turns() -> None:
     pace = Pace()
     queue = Queue(make_tasks([(setting(), range(64)), (setting("linear(n=30)"), range(64))]), pace)

@@ -13,7 +13,7 @@ from chainrule import train
 from chainrule.engines import ProgressEvent
 from chainrule.errors import ChainruleError, ConfigError, StoreError
 from chainrule.experiments.recipes.grid import Setting, make_setting
-from chainrule.experiments.running import chunks
+from chainrule.experiments.running.chunks import FIRST_RUNS, Pace
 from chainrule.experiments.running.endings import ended
 from chainrule.experiments.running.obtain import Obtained, ObtainEvent, obtain
 from chainrule.experiments.running.tasks import Task, make_tasks, source_of
@@ -92,9 +92,14 @@ def test_events_tell_of_every_run_once(memory: Memory) -> None:
 
 
 def test_nothing_is_begun_after_the_deadline(memory: Memory) -> None:
-    got = obtain([(GOOD[0], range(5))], store=memory, deadline=time.monotonic() - 1)
+    pace = Pace()
+    pace.begun = True
+    got = obtain([(GOOD[0], range(5))], store=memory, deadline=time.monotonic() - 1, pace=pace)
     assert (got.computed, got.out_of_time, got.whole) == (0, True, False)
     assert got.missing == {GOOD[0].key: "the time was up"}
+    many = obtain([(GOOD[0], range(5000))], store=memory, deadline=time.monotonic() - 1)
+    assert (many.computed, many.out_of_time) == (FIRST_RUNS, True)  # one chunk, so that it gets on
+    memory.runs.clear()
     assert obtain([(GOOD[0], range(5))], store=memory, deadline=time.monotonic() + 60).computed == 5
     # what is stored is read even when there is no time left
     assert obtain([(GOOD[0], range(5))], store=memory, deadline=time.monotonic() - 1).reused == 5
@@ -254,8 +259,8 @@ def test_an_unknown_engine_fails_every_setting_or_at_once(memory: Memory) -> Non
 def test_members_of_many_settings_share_a_chunk(memory: Memory) -> None:
     many = [setting(learning_rate=0.01 * (k + 1)) for k in range(12)]
     obtain([(one, range(5)) for one in many], store=memory)
-    assert [len(chunk) for chunk in memory.chunks] == [chunks.FIRST_RUNS, 60 - chunks.FIRST_RUNS]
-    assert len({task.setting for task in memory.chunks[1]}) == 11
+    assert [len(chunk) for chunk in memory.chunks] == [12, 48]  # a seed of each first
+    assert [len({task.setting for task in chunk}) for chunk in memory.chunks] == [12, 12]
 
 
 def test_runs_without_arrays_are_saved_with_them(memory: Memory) -> None:

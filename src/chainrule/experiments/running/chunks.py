@@ -7,8 +7,9 @@ estimate, takes a small first chunk, and corrects itself by what each chunk took
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,8 @@ FIRST_SECONDS = 0.4
 LEAST_SECONDS = 0.05
 """No chunk is made smaller than this for a deadline's sake: it would not be worth its claim."""
 FIRST_RUNS = 8
-"""Runs of a kind that the first chunk with it has at most; one, if its work cannot be estimated from its widths."""
+"""Runs of a kind that the first chunk with it has at most, unless its settings are more; one, if its work cannot be
+estimated from its widths."""
 MOST_GROWTH = 8
 """A chunk holds at most so many times as many runs of a kind as have been measured."""
 MOST_RUNS = 4096
@@ -33,7 +35,8 @@ MOST_RUNS = 4096
 MOST_BYTES = 256 * 2**20
 """Histories a chunk has at most, in bytes: they are held until it is saved."""
 SEED_BLOCK = 16
-"""Every setting gets so many seeds before any gets more: a sweep cut short is balanced, and lanes are full."""
+"""Every setting gets so many seeds before any gets more: a sweep cut short is balanced, and lanes are full. Where a
+deadline may cut it short it gets there by doubling."""
 SPEED = 0.1
 """Seconds per second of `job_cost`, before anything is measured: that was fitted to the reference engine."""
 
@@ -89,12 +92,18 @@ class Pace:
     """How long runs take, by what earlier chunks took.
 
     The first estimate of a kind that has not been seen yet is the mean speed of those that have.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether anything was trained.
     """
 
     def __init__(self) -> None:
         self._speed: dict[Kind, float] = {}
         self._most: dict[Kind, int] = {}
         self._overall = SPEED
+        self.begun = False
 
     def seconds(self, setting: Setting) -> float:
         """Return what one run of a setting is expected to take in company."""
@@ -136,11 +145,15 @@ class Queue:
         In any order; those of one setting in the order of their seeds.
     pace : Pace
         How long they take.
+    balanced : bool
+        Whether settings should have about as many seeds each wherever the work is cut short, even within the first
+        `SEED_BLOCK` seeds; lanes are less full at first.
     """
 
-    def __init__(self, tasks: Iterable[Task], pace: Pace) -> None:
+    def __init__(self, tasks: Iterable[Task], pace: Pace, balanced: bool = False) -> None:
         self.pace = pace
-        self._waiting = _in_order(tasks)
+        self._waiting = _in_order(tasks, balanced)
+        self._settings = _settings_of_kinds(self._waiting)
         self._left: dict[Setting, int] = {}
         for line in self._waiting.values():
             for _, task in line:
@@ -157,7 +170,8 @@ class Queue:
     def take(self, limit: float = TARGET_SECONDS) -> list[Task]:
         """Return the next chunk, which should take at most `limit` seconds; none if nothing is left.
 
-        It holds at least one task, however long that takes.
+        It holds at least one task, however long that takes. A kind that was not measured yet gets no second block of
+        seeds, so that the first chunk goes through all settings of its source as far as it may be that long.
         """
         lines = [line for line in self._waiting.values() if line]
         if not lines:
@@ -165,13 +179,14 @@ class Queue:
         line = min(lines, key=lambda line: line[0][0])  # the source whose seeds are least far
         chunk: list[Task] = []
         counts: dict[Kind, int] = {}
-        spent, size = 0.0, 0
+        spent, size, first = 0.0, 0, line[0][0]
         while line and len(chunk) < MOST_RUNS:
-            setting = line[0][1].setting
+            block, setting = line[0][0], line[0][1].setting
             kind = kind_of(setting)
             spent, size = spent + self.pace.seconds(setting), size + bytes_of(setting)
-            allowed = limit if self.pace.knows(kind) else min(limit, FIRST_SECONDS)
-            full = spent > allowed or size > MOST_BYTES or counts.get(kind, 0) >= self.pace.most(kind)
+            known = self.pace.knows(kind)
+            full = spent > (limit if known else min(limit, FIRST_SECONDS)) or size > MOST_BYTES
+            full |= counts.get(kind, 0) >= self._most(kind) or (block > first and not known)
             if chunk and full:
                 break
             chunk.append(line.popleft()[1])
@@ -179,24 +194,47 @@ class Queue:
             self._left[setting] -= 1
         return chunk
 
+    def _most(self, kind: Kind) -> int:
+        """Return how many runs of a kind the next chunk may hold: a first seed of each setting at least."""
+        most = self.pace.most(kind)
+        return most if self.pace.knows(kind) or not kind.estimated else max(most, self._settings[kind])
+
 
 Line = deque[tuple[int, Task]]
 """Tasks of one data source, each with the number of its block of seeds."""
 
 
-def _in_order(tasks: Iterable[Task]) -> dict[str, Line]:
-    """Put tasks in order by data source: block of seeds, then kind, then setting."""
+def _in_order(tasks: Iterable[Task], balanced: bool) -> dict[str, Line]:
+    """Put tasks in order by data source: block of seeds, then kind, then setting; the first block seed by seed."""
     groups: dict[Setting, list[Task]] = {}
     for task in tasks:
         groups.setdefault(task.setting, []).append(task)
-    kinds: dict[Kind, list[list[Task]]] = {}
+    sources: dict[str, dict[Kind, list[list[Task]]]] = {}
     for setting, group in groups.items():
-        kinds.setdefault(kind_of(setting), []).append(group)
-    lines: dict[str, Line] = {}
-    blocks = range(-(-max(map(len, groups.values()), default=0) // SEED_BLOCK))
-    for block in blocks:
-        for kind, members in kinds.items():
-            line = lines.setdefault(kind.source, deque())
-            for group in members:
-                line.extend((block, task) for task in group[block * SEED_BLOCK : (block + 1) * SEED_BLOCK])
-    return lines
+        kind = kind_of(setting)
+        sources.setdefault(kind.source, {}).setdefault(kind, []).append(group)
+    return {source: _line(list(kinds.values()), balanced) for source, kinds in sources.items()}
+
+
+def _line(kinds: list[list[list[Task]]], balanced: bool) -> Line:
+    """Put the tasks of one source in order; they come by kind and setting."""
+    groups = [group for members in kinds for group in members]
+    ends = _block_ends(max(map(len, kinds)), max(map(len, groups)), balanced)
+    line = Line((0, group[k]) for k in range(ends[0]) for group in groups if k < len(group))
+    for block, (start, end) in enumerate(itertools.pairwise(ends), start=1):
+        line.extend((block, task) for group in groups for task in group[start:end])
+    return line
+
+
+def _block_ends(settings: int, seeds: int, balanced: bool) -> list[int]:
+    """Return where blocks of seeds end: as many first as a first chunk may hold, then `SEED_BLOCK` at a time."""
+    ends = [max(FIRST_RUNS // settings, 1)]
+    while ends[-1] < seeds:
+        whole = (ends[-1] // SEED_BLOCK + 1) * SEED_BLOCK
+        ends.append(min(2 * ends[-1], whole) if balanced and ends[-1] < SEED_BLOCK else whole)
+    return ends
+
+
+def _settings_of_kinds(lines: dict[str, Line]) -> Counter[Kind]:
+    """Count the settings of each kind."""
+    return Counter(kind_of(setting) for setting in {task.setting for line in lines.values() for _, task in line})

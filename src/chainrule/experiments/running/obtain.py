@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from chainrule.engines import ProgressEvent
@@ -23,11 +23,14 @@ from chainrule.experiments.recipes.grid import Setting
 from chainrule.experiments.running.chunks import LEAST_SECONDS, TARGET_SECONDS, Pace, Queue
 from chainrule.experiments.running.endings import ended, no_interrupt, without_arrays
 from chainrule.experiments.running.tasks import Task, make_tasks, source_of
+from chainrule.population import Member
 from chainrule.resources import Resources, resources_from
 from chainrule.runs import Run, Runs
 from chainrule.training import train_members
 
 SECONDS_BETWEEN_EVENTS = 0.2
+WARM_EPOCHS = 50
+"""Of so many epochs one may be trained for nothing."""
 POLL_SECONDS = (0.05, 1.0)
 """How long to wait for other processes before looking again: at first, and at most."""
 
@@ -150,7 +153,7 @@ def obtain(
         Gets an `ObtainEvent` at the start, after each chunk and a few times a second.
     deadline : float, optional
         On the clock of ``time.monotonic``: no chunk is begun after it, and chunks before it are made small enough
-        to end near it.
+        to end near it. One chunk is trained in any case, or calls with little time would never get on.
     fail_fast : bool
         Raise the first error of a setting that cannot be trained. Otherwise its runs are missing, with the reason,
         and all others are trained.
@@ -242,7 +245,7 @@ class _Session:
 
     def _work_off(self, tasks: Sequence[Task]) -> None:
         """Train tasks chunk by chunk, except for those that others have in work."""
-        self.queue = Queue(tasks, self.pace)
+        self.queue = Queue(tasks, self.pace, balanced=self.deadline is not None)
         while len(self.queue) and (limit := self._seconds_allowed()) > 0:
             chunk = mine = self._possible(self.queue.take(limit))
             try:
@@ -269,8 +272,10 @@ class _Session:
         if self.deadline is None:
             return TARGET_SECONDS
         left = self.deadline - time.monotonic()
-        self.result.out_of_time |= left <= 0
-        return 0.0 if left <= 0 else min(max(left, LEAST_SECONDS), TARGET_SECONDS)
+        if left <= 0 and self.pace.begun:
+            self.result.out_of_time = True
+            return 0.0
+        return min(max(left, LEAST_SECONDS), TARGET_SECONDS)
 
     def _release(self, tasks: Sequence[Task]) -> None:
         """Give back what was claimed and is not saved, whatever else went wrong."""
@@ -280,16 +285,12 @@ class _Session:
 
     def _train(self, tasks: Sequence[Task]) -> None:
         """Train a chunk and save it; if it cannot be trained, divide it until what cannot is found."""
+        if self.deadline is not None and not self.pace.begun:
+            self._warm_up(tasks)
+        self.pace.begun = True
         started = time.monotonic()
         try:
-            runs = train_members(
-                [task.member for task in tasks],
-                source_of(tasks[0].setting.source, self.data_dir),
-                engine=self.engine,
-                threads=self.resources.threads,
-                memory=self.resources.memory,
-                progress=None if self.progress is None else self._hear,
-            )
+            runs = self._trained([task.member for task in tasks], tasks[0])
         except ChainruleError as error:
             self._divide(tasks, error)
             return
@@ -298,6 +299,30 @@ class _Session:
         self._keep(ended(tasks, runs))
         if runs.interrupted:
             raise KeyboardInterrupt
+
+    def _trained(self, members: Sequence[Member], like: Task) -> Runs:
+        """Train members on the data of a task."""
+        return train_members(
+            members,
+            source_of(like.setting.source, self.data_dir),
+            engine=self.engine,
+            threads=self.resources.threads,
+            memory=self.resources.memory,
+            progress=None if self.progress is None else self._hear,
+        )
+
+    def _warm_up(self, tasks: Sequence[Task]) -> None:
+        """Train one epoch for nothing, so that loading data and kernels is not taken for the pace of training.
+
+        That takes a second or two, in which a small sweep could end; a budget is divided by the pace.
+        """
+        members = [task.member for task in tasks]
+        if any(member.config.epochs < WARM_EPOCHS for member in members):
+            return
+        with suppress(ChainruleError):  # what cannot be trained says so when it is to be
+            brief = [replace(member, config=member.config.replace(epochs=1)) for member in members]
+            if self._trained(brief, tasks[0]).interrupted:
+                raise KeyboardInterrupt
 
     def _divide(self, tasks: Sequence[Task], error: ChainruleError) -> None:
         """Train the halves of a chunk that failed as a whole."""
