@@ -58,6 +58,27 @@ Examples:
   chainrule compare recipe.toml
   chainrule compare small.toml middle.toml large.toml --quantity loss"""
 
+What = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RECIPE|RUN",
+        help="Two recipes or saved runs, A and B. One alone: see --a and --b. More are ranked.",
+        show_default=False,
+    ),
+]
+WhereA = Annotated[
+    str | None, typer.Option("--a", metavar="AXIS=VALUE,...", help="Which cells of A, as optimizer=adam.")
+]
+WhereB = Annotated[
+    str | None, typer.Option("--b", metavar="AXIS=VALUE,...", help="Which cells of B, as optimizer=sgd.")
+]
+Statistic = Annotated[str, typer.Option("--statistic", metavar="mean|median", help="Of a metric's paired differences.")]
+UntilDecided = Annotated[
+    bool, typer.Option("--until-decided", metavar="", help="Add seeds until better, worse or practically equal.")
+]
+Margin = Annotated[float | None, typer.Option("--margin", metavar="X", help="Differences up to this do not matter.")]
+MaxSeeds = Annotated[int, typer.Option("--max-seeds", metavar="N", help="Until decided: judging seeds at most.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -65,36 +86,17 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RECIPE|RUN",
-            help="Two recipes or saved runs, A and B. One alone: see --a and --b. More are ranked.",
-            show_default=False,
-        ),
-    ],
-    where_a: Annotated[
-        str | None, typer.Option("--a", metavar="AXIS=VALUE,...", help="Which cells of A, as optimizer=adam.")
-    ] = None,
-    where_b: Annotated[
-        str | None, typer.Option("--b", metavar="AXIS=VALUE,...", help="Which cells of B, as optimizer=sgd.")
-    ] = None,
+    what: What,
+    where_a: WhereA = None,
+    where_b: WhereB = None,
     at: At = None,
     quantity: Quantity = "success",
     better: Better = None,
-    statistic: Annotated[
-        str, typer.Option("--statistic", metavar="mean|median", help="Of a metric's paired differences.")
-    ] = "mean",
+    statistic: Statistic = "mean",
     seeds: Seeds = None,
-    until_decided: Annotated[
-        bool, typer.Option("--until-decided", metavar="", help="Add seeds until better, worse or practically equal.")
-    ] = False,
-    margin: Annotated[
-        float | None, typer.Option("--margin", metavar="X", help="Differences up to this do not matter.")
-    ] = None,
-    max_seeds: Annotated[
-        int, typer.Option("--max-seeds", metavar="N", help="Until decided: judging seeds at most.")
-    ] = 5000,
+    until_decided: UntilDecided = False,
+    margin: Margin = None,
+    max_seeds: MaxSeeds = 5000,
     level: Level = 0.95,
     success: Success = None,
     store: Store = None,

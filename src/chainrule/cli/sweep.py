@@ -31,6 +31,49 @@ Examples:
   chainrule sweep recipe.toml --store postgresql://me@db.example/runs"""
 
 
+Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file.", show_default=False)]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", metavar="N", help="Seeds per cell \\[default: as the recipe says]")
+]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="Begin nothing new after this time: 90s, 10m, 1h."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="PATH|URL", help="Where runs are kept \\[default: chainrule.db beside --out]"),
+]
+Resume = Annotated[bool, typer.Option("--resume", metavar="", help="Fail unless the store is there already.")]
+Adaptive = Annotated[
+    bool, typer.Option("--adaptive", metavar="", help="Add seeds where it is open whether a cell works or fails.")
+]
+MaxSeeds = Annotated[
+    int | None,
+    typer.Option("--max-seeds", metavar="N", help="With --adaptive: seeds a cell gets at most \\[10 times --seeds]"),
+]
+Halving = Annotated[
+    bool, typer.Option("--halving", metavar="", help="Give up cells that do badly after a part of their epochs.")
+]
+Sampler = Annotated[str, typer.Option("--sampler", metavar="NAME", help="grid (every cell), random or optuna.")]
+Trials = Annotated[int | None, typer.Option("--trials", metavar="N", help="Cells that a sampler tries \\[default: 50]")]
+Fresh = Annotated[
+    int | None,
+    typer.Option(
+        "--fresh", metavar="N", help="Fresh seeds to score the best cells on, 0 for none \\[default: as many again]"
+    ),
+]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", metavar="", help="End at the first cell that cannot be trained.")
+]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where the report is written.")]
+NoReport = Annotated[bool, typer.Option("--no-report", metavar="", help="Write no page: train, keep and print only.")]
+Export = Annotated[
+    str | None,
+    typer.Option("--export", metavar="FILE", help="Also write every run to FILE.csv, .parquet or .json."),
+]
+Quick = Annotated[bool, typer.Option("--quick", metavar="", help="The recipe's quick settings and few seeds.")]
+
+
 @dataclass(frozen=True)
 class SweepRequest:
     """What was typed; see the options of `sweep`."""
@@ -63,59 +106,22 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A TOML file.", show_default=False)],
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="Seeds per cell \\[default: as the recipe says]")
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option("--budget", metavar="TIME", help="Begin nothing new after this time: 90s, 10m, 1h."),
-    ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option("--store", metavar="PATH|URL", help="Where runs are kept \\[default: chainrule.db beside --out]"),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", metavar="", help="Fail unless the store is there already.")
-    ] = False,
-    adaptive: Annotated[
-        bool, typer.Option("--adaptive", metavar="", help="Add seeds where it is open whether a cell works or fails.")
-    ] = False,
-    max_seeds: Annotated[
-        int | None,
-        typer.Option(
-            "--max-seeds", metavar="N", help="With --adaptive: seeds a cell gets at most \\[10 times --seeds]"
-        ),
-    ] = None,
-    halving: Annotated[
-        bool, typer.Option("--halving", metavar="", help="Give up cells that do badly after a part of their epochs.")
-    ] = False,
-    sampler: Annotated[
-        str, typer.Option("--sampler", metavar="NAME", help="grid (every cell), random or optuna.")
-    ] = "grid",
-    trials: Annotated[
-        int | None, typer.Option("--trials", metavar="N", help="Cells that a sampler tries \\[default: 50]")
-    ] = None,
-    fresh: Annotated[
-        int | None,
-        typer.Option(
-            "--fresh", metavar="N", help="Fresh seeds to score the best cells on, 0 for none \\[default: as many again]"
-        ),
-    ] = None,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", metavar="", help="End at the first cell that cannot be trained.")
-    ] = False,
-    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = "chainrule-sweep",
-    no_report: Annotated[
-        bool, typer.Option("--no-report", metavar="", help="Write no page: train, keep and print only.")
-    ] = False,
-    export: Annotated[
-        str | None,
-        typer.Option("--export", metavar="FILE", help="Also write every run to FILE.csv, .parquet or .json."),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", metavar="", help="The recipe's quick settings and few seeds.")
-    ] = False,
+    recipe: Recipe,
+    seeds: Seeds = None,
+    budget: Budget = None,
+    store: Store = None,
+    resume: Resume = False,
+    adaptive: Adaptive = False,
+    max_seeds: MaxSeeds = None,
+    halving: Halving = False,
+    sampler: Sampler = "grid",
+    trials: Trials = None,
+    fresh: Fresh = None,
+    fail_fast: FailFast = False,
+    out: Out = "chainrule-sweep",
+    no_report: NoReport = False,
+    export: Export = None,
+    quick: Quick = False,
     data_dir: DataDir = None,
     engine: EngineName = "auto",
     threads: Threads = None,
