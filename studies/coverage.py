@@ -1,6 +1,6 @@
 """How often the other intervals hold the truth: importance, variance components, small studies, wins.
 
-python -m studies.coverage [--rounds 500]
+python -m studies.coverage [--rounds 500] [PART ...]
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import norm
 
 from chainrule.stats import axis_importance, crossed_components, order_chance, prob_better
+from chainrule.stats.drawn_importance import drawn_importance
 from studies._table import Table, share, write
 
 Array = npt.NDArray[np.float64]
@@ -48,6 +50,80 @@ def importance(rounds: int) -> None:
             values.append(found["hidden"].share)
         shown = [share(int(hit), rounds) for hit in hits]
         table.row(name, sd, n, *shown[:2], f"{np.mean(values):.3f}", shown[2])
+    table.end()
+
+
+RATES: dict[str, Array] = {
+    "one axis matters": np.array([[0.02, 0.02], [0.5, 0.5], [0.98, 0.98]]),
+    "both matter": np.array([[0.02, 0.1], [0.5, 0.9], [0.95, 0.99]]),
+    "both matter together": np.array([[0.05, 0.97], [0.99, 0.85]]),
+    "nearly sure": np.array([[0.01, 0.01], [0.01, 0.99], [0.99, 0.99]]),
+    "nearly all succeed": np.array([[0.9, 0.97, 0.99], [0.98, 0.99, 0.99], [0.99, 0.99, 0.995]]),
+    "nearly all fail": np.array([[0.3, 0.03, 0.01], [0.02, 0.01, 0.01], [0.01, 0.01, 0.005]]),
+    "a steep slope": 1 / (1 + np.exp(-np.add.outer([-6.0, -3.0, 0.0, 3.0, 6.0], [-2.0, 0.0, 2.0]))),
+}
+
+
+def successes(rounds: int) -> None:
+    """Print how often shares of the variance between success rates near 0 and 1 are covered."""
+    title = "Importance of two axes for success, at rates near 0 and 1"
+    table = Table(title, ["rates", "cells of a seed", "seeds", "first covered", "second covered", "mean widths"])
+    for (name, rates), alike, n in itertools.product(RATES.items(), (False, True), (6, 20, 100)):
+        centred = rates - rates.mean()
+        truth = [rates.shape[1 - axis] * np.sum(centred.mean(axis=1 - axis) ** 2) for axis in (0, 1)]
+        truth = [float(part / np.sum(centred**2)) for part in truth]
+        places = [{"first": i, "second": j} for i, j in np.ndindex(*rates.shape)]
+        hits, widths = np.zeros(2, dtype=int), np.zeros(2)
+        for k in range(rounds):
+            rng = np.random.default_rng([k, n])
+            luck = rng.normal(size=(n, rates.size))
+            if alike:
+                luck = math.sqrt(0.4) * luck + math.sqrt(0.6) * rng.normal(size=(n, 1))
+            outcomes = luck < norm.ppf(rates.ravel())
+            found = axis_importance(places, outcomes, better="higher", n_resamples=399).values()
+            hits += [one.low - 1e-9 <= true <= one.high + 1e-9 for one, true in zip(found, truth, strict=True)]
+            widths += [one.high - one.low for one in found]
+        shown = (share(int(hit), rounds) for hit in hits)
+        told = ", ".join(f"{width:.2f}" for width in widths / rounds)
+        table.row(name, "alike" if alike else "independent", n, *shown, told)
+    table.end()
+
+
+DRAWN: dict[str, Callable[[Array], Array]] = {
+    "additive, 3 a + b": lambda x: 3 * x[:, 0] + x[:, 1],
+    "a and b together": lambda x: 4 * (x[:, 0] - 0.5) * (x[:, 1] - 0.5) + x[:, 0],
+    "a valley in a": lambda x: 6 * (x[:, 0] - 0.4) ** 2 + 0.3 * x[:, 1],
+    "a cliff in a": lambda x: 3.0 * (x[:, 0] > 0.8) + x[:, 1],
+    "success, a boundary": lambda x: 1 / (1 + np.exp(-12 * (x[:, 0] - 0.5) - 4 * (x[:, 1] - 0.5))),
+    "success, a corner": lambda x: 1 / (1 + np.exp(-14 * (np.minimum(x[:, 0], x[:, 1]) - 0.6))),
+}
+
+
+def drawn(rounds: int) -> None:
+    """Print how often shares of axes are covered where places are drawn at random; c has no effect."""
+    title = "Importance of three axes, places drawn at random, four ranges an axis; c has no effect"
+    columns = ["function", "places", "seeds", "a covered", "b covered", "c covered", "true shares", "mean shares"]
+    table = Table(title, columns)
+    space = np.random.default_rng(0).random((400_000, 3))
+    for (name, function), k, n in itertools.product(DRAWN.items(), (12, 20, 50, 200), (5, 20)):
+        everywhere, truth = function(space), []
+        for axis in range(3):
+            ranges = (4 * space[:, axis]).astype(int)
+            means = np.bincount(ranges, everywhere) / np.bincount(ranges)
+            truth.append(float(np.var(means[ranges]) / np.var(everywhere)))
+        hits, shares = np.zeros(3, dtype=int), np.zeros(3)
+        for j in range(rounds):
+            rng = np.random.default_rng([j, k, n])
+            x = rng.random((k, 3))
+            y, size = function(x), (n, k)
+            seen = rng.random(size) < y if name.startswith("success") else y + 0.5 * rng.normal(size=size)
+            places = [dict(zip("abc", row.tolist(), strict=True)) for row in x]
+            found = drawn_importance(places, seen, better="higher", n_resamples=399)[0].values()
+            hits += [one.low - 1e-3 <= true <= one.high + 1e-3 for one, true in zip(found, truth, strict=True)]
+            shares += [one.share for one in found]
+        shown = (share(int(hit), rounds) for hit in hits)
+        told = [", ".join(f"{value:.2f}" for value in values) for values in (truth, shares / rounds)]
+        table.row(name, k, n, *shown, *told)
     table.end()
 
 
@@ -134,9 +210,13 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=500)
+    parts = {part.__name__: part for part in (importance, successes, drawn, components, small_studies, wins)}
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(parts)}; all, if none is named")
     args = parser.parse_args()
     write(f"{args.rounds} rounds of each kind, level 95 %")
-    for part in (importance, components, small_studies, wins):
+    if unknown := sorted(set(args.parts) - set(parts)):
+        parser.error(f"there is no part {', '.join(unknown)}")
+    for part in [parts[name] for name in args.parts] or parts.values():
         part(args.rounds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from chainrule.stats.sequential import Better
 
 Codes = npt.NDArray[np.int64]
 
+CHANCE = 0.75
+"""An axis that chance alone gives a larger share than this is left out."""
+
 
 @dataclass(frozen=True)
 class Importance:
@@ -28,13 +32,16 @@ class Importance:
         Sobol index).
     total, total_low, total_high : float
         With all it does together with others: what is left among cells that agree in every other axis (total Sobol
-        index). It is 0 for an axis whose value follows from the others (zipped, or with one cell a combination).
+        index). It is 0 for an axis whose value follows from the others (zipped, or with one cell a combination), and
+        NaN where places were drawn at random: no two of them agree in the others.
     level : float
         Confidence.
     n_values : int
         Number of values of the axis.
     why : str
         What limits the statement; empty in a complete grid.
+    ranges : int
+        Into how many ranges with as many cells each its values were put together; 0 if they were not.
     """
 
     share: float
@@ -46,6 +53,16 @@ class Importance:
     level: float = 0.95
     n_values: int = 0
     why: str = ""
+    ranges: int = 0
+
+    @property
+    def part(self) -> float:
+        """What it has a part in, alone or together with others, as far as that is known."""
+        return self.share if math.isnan(self.total) else max(self.share, self.total)
+
+    def named(self, axis: str) -> str:
+        """Return the name of the axis with the ranges that its values were put together in."""
+        return f"{axis} (in {self.ranges} ranges)" if self.ranges else axis
 
 
 def axis_importance(
@@ -62,6 +79,10 @@ def axis_importance(
     estimated from how the seeds scatter and taken off, so an axis without effect has a share around 0 (shown as 0 if
     it falls below) however few the seeds. The intervals are expanded percentiles (Hesterberg 2015) over resampled
     seeds, kept whole, with that correction made once more for the resampling.
+
+    Seeds that happen to agree look certain when only they are resampled. Where values repeat (successes, accuracies of
+    few samples) each resample is therefore joined by an imaginary seed, whose value in every cell is any of the table's
+    with equal chance. Where all values are equal nothing is known, and the intervals are whole.
 
     In a complete grid the shares add up to 1 where the axes do not interact, and to less where they do. In other
     designs (zipped or conditional axes, random places) axes overlap: what two axes cannot be told apart in counts as
@@ -83,7 +104,7 @@ def axis_importance(
     Returns
     -------
     dict of str to Importance
-        By axis, in order of appearance; axes with a single value are left out.
+        By axis, in order of appearance; axes with a single value, and those of `no_importance`, are left out.
     """
     check_level(level)
     scores = score_table(table, better)
@@ -93,17 +114,20 @@ def axis_importance(
     if n < 2:
         raise DataError("an importance needs at least two seeds: one cannot tell effects from luck")
     axes = {axis: codes for axis, codes in axis_codes(places).items() if codes.max() > 0}
-    if not axes:
+    told = [axis for axis in axes if axis not in no_importance(places)]
+    if not told:
         return {}
     groupings = [*axes.values(), *(_others(axes, axis) for axis in axes)]
-    draws = stream(seed, "bootstrap").integers(0, n, size=(n_resamples, n))
-    counts = np.stack([np.bincount(draw, minlength=n) for draw in draws]).astype(np.float64)
-    point = _shares(scores, groupings, len(axes), np.ones((1, n)), corrections=1)[0]
-    spread = _shares(scores, groupings, len(axes), counts, corrections=2)
-    tail = _expanded_tail(n, level)
+    point = _shares(scores, np.ones((1, n)), None, groupings, len(axes), corrections=1)[0]
+    spread = _shares(scores, *_resampled(scores, seed, n_resamples), groupings, len(axes), corrections=2)
+    tail = expanded_tail(n, level)
     low, high = np.quantile(spread, [tail, 1.0 - tail], axis=0)
+    low, high = np.minimum(low, point), np.maximum(high, point)
+    if np.ptp(scores) == 0.0:
+        low, high = np.zeros_like(point), np.ones_like(point)
     found = {}
-    for i, (axis, codes) in enumerate(axes.items()):
+    for axis in told:
+        codes, i = axes[axis], list(axes).index(axis)
         j = i + len(axes)
         found[axis] = Importance(
             share=float(point[i]),
@@ -119,6 +143,22 @@ def axis_importance(
     return found
 
 
+def no_importance(places: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """Return the axes that no share can be given, with the reason.
+
+    Those have nearly as many values as there are cells (zipped axes, for instance): they explain everything by
+    themselves whatever they do, since b values explain (b - 1) / (k - 1) of the variance between k cells by chance.
+    """
+    axes = {axis: codes for axis, codes in axis_codes(places).items() if codes.max() > 0}
+    k = len(places)
+    found = {}
+    for axis, codes in axes.items():
+        n_values = int(codes.max()) + 1
+        if n_values - 1 > CHANCE * (k - 1) and _limits(codes, _others(axes, axis), k):
+            found[axis] = f"it has {n_values} values in {k} cells, which explain nearly everything whatever they do"
+    return found
+
+
 def axis_codes(places: Sequence[Mapping[str, object]]) -> dict[str, Codes]:
     """Return for each axis the number of its value in every cell, counted by appearance."""
     axes = dict.fromkeys(axis for place in places for axis in place)
@@ -130,7 +170,20 @@ def axis_codes(places: Sequence[Mapping[str, object]]) -> dict[str, Codes]:
     return found
 
 
-def _expanded_tail(n: int, level: float) -> float:
+def _resampled(scores: Table, seed: int, n_resamples: int) -> tuple[Table, Table | None]:
+    """Return how often each seed is in every resample (n_resamples, n), and the imaginary seed that joins it."""
+    n, k = scores.shape
+    rng = stream(seed, "bootstrap")
+    draws = rng.integers(0, n, size=(n_resamples, n))
+    counts = np.zeros((n_resamples, n))
+    np.add.at(counts, (np.arange(n_resamples)[:, None], draws), 1.0)
+    ordered = np.sort(scores, axis=0)
+    if not (ordered[1:] == ordered[:-1]).any():  # real numbers: how seeds scatter is seen from few of them
+        return counts, None
+    return counts, rng.choice(np.unique(scores), size=(n_resamples, k))
+
+
+def expanded_tail(n: int, level: float) -> float:
     """Return the tail at which percentiles of a resampled mean of n values are as wide as Student's interval."""
     from scipy.stats import norm, t
 
@@ -156,16 +209,17 @@ def _limits(codes: Codes, others: Codes, k: int) -> str:
     return "not every value is combined with every other: shares of the axes overlap"
 
 
-def _shares(scores: Table, groupings: list[Codes], n_axes: int, counts: Table, corrections: int) -> Table:
+def _shares(
+    scores: Table, counts: Table, imagined: Table | None, groupings: list[Codes], n_axes: int, corrections: int
+) -> Table:
     """Return shares and total shares for each weighting of the seeds: (n_weightings, 2 * n_axes).
 
     With Q(A) the sum of squares that a projection A leaves of the vector of cell means, Q has expectation
     Q(truth) + tr(A S) / n, where S is the covariance of the cells over seeds; the second term is estimated by the
     mean of the same sum of squares over the residuals of the seeds, divided by n - 1.
     """
-    centred = scores - scores.mean(axis=1, keepdims=True)  # what all cells of a seed share is no difference of cells
     whole = np.arange(scores.shape[1])
-    sums = np.stack([_corrected(centred, codes, counts, corrections) for codes in [whole, *groupings]], axis=1)
+    sums = np.stack([_corrected(scores, codes, counts, imagined, corrections) for codes in [whole, *groupings]], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(sums[:, :1] > 0, sums[:, 1:] / sums[:, :1], 0.0)
     known = sums[:, :1] > 0
@@ -173,14 +227,22 @@ def _shares(scores: Table, groupings: list[Codes], n_axes: int, counts: Table, c
     return np.clip(part, 0.0, 1.0)
 
 
-def _corrected(centred: Table, codes: Codes, counts: Table, corrections: int) -> Table:
+def _corrected(scores: Table, codes: Codes, counts: Table, imagined: Table | None, corrections: int) -> Table:
     """Return the sum of squares between groups of cells without what the seeds' luck adds: (n_weightings,)."""
-    n, k = centred.shape
+    n, k = scores.shape
     sizes = np.bincount(codes)
     basis = np.zeros((k, len(sizes)))
     basis[np.arange(k), codes] = 1.0 / np.sqrt(sizes[codes])
-    projected = centred @ basis  # (n, groups): its squares sum to the sum of squares between groups
+    projected = _centred(scores) @ basis  # (n, groups): its squares sum to the sum of squares between groups
     means = counts @ projected / n
     between = np.sum(means**2, axis=1)
     luck = (counts @ np.sum(projected**2, axis=1) / n - between) / (n - 1)
+    if imagined is not None:  # with its own scatter left in: where seeds agree, that is all the doubt there is
+        means = (n * means + _centred(imagined) @ basis) / (n + 1)
+        between, luck = np.sum(means**2, axis=1), luck * (n / (n + 1)) ** 2
     return np.asarray(between - corrections * luck, dtype=np.float64)
+
+
+def _centred(scores: Table) -> Table:
+    """Take off what all cells of a seed share: it is no difference of cells."""
+    return np.asarray(scores - scores.mean(axis=1, keepdims=True), dtype=np.float64)
