@@ -182,7 +182,7 @@ def test_what_is_missing_is_said_with_its_reason() -> None:
     result = make_sweep(make, cells=gone, interrupted=True, notes=("the disk is slow",))
     report = sweep_report(result)
     assert report.missing == (
-        "The sweep was interrupted: 40 runs had finished.",
+        "The sweep was interrupted: 40 runs had finished; the same command goes on from there.",
         "2 cells of 6 lack runs: no such file.",
     )
     text = json.dumps(results(report), ensure_ascii=False)

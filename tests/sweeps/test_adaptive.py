@@ -131,6 +131,8 @@ def test_an_adaptive_sweep_is_repeatable_and_resumes(memory: Memory) -> None:
 def test_adaptive_seeds_need_a_success_rule() -> None:
     with pytest.raises(ConfigError, match=r"need to know what a success is"):
         make_experiment(more="").run(adaptive=True)
+    with pytest.raises(ConfigError, match="adaptive: most is 4, fewer than the 5 seeds"):
+        make_experiment().run(adaptive=Adaptive(most=4))
     for impossible in ({"batch": 0}, {"most": 0}, {"level": 1.0}):
         with pytest.raises(ConfigError, match="adaptive"):
             Adaptive(**impossible)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -95,6 +96,21 @@ def test_epochs_saved_are_counted() -> None:
     assert "what that cost is not known" in report.sentence
     assert result.notes == (report.sentence,)
     assert report.record()["rungs"][0] == {"share": pytest.approx(1 / 9), "cells": 9, "kept": 3}
+
+
+def test_the_sentence_says_what_it_saved_or_that_it_saved_nothing() -> None:
+    saved = report_of(experiment().run(halving=Halving(check=0.0), fresh=0))
+    assert saved.sentence.startswith(
+        "halving gave up 8 cells and trained 35.3 % of the whole grid's epochs ("
+    )  # (9 * 5 + 3 * 14 + 40) / (9 * 40)
+    dear = report_of(experiment().run(halving=Halving(check=1.0), fresh=0))  # (9 * 5 + 3 * 14 + 9 * 40) / (9 * 40)
+    assert dear.sentence.startswith(
+        "halving gave up 8 cells and saved nothing: it trained 124 % of the whole grid's epochs, since its rungs and "
+        "its check took more than that saved; of 8 cells given up"
+    )
+    none = replace(dear, pruned=0, checked=0, beaten=None)
+    assert none.sentence.startswith("halving gave up no cells and saved nothing")
+    assert none.sentence.endswith("since no cell was worse than those kept.")
 
 
 def test_at_least_five_are_checked_and_the_draw_is_repeatable(memory: Memory) -> None:

@@ -12,6 +12,8 @@ from chainrule.experiments.recipes.recipe import parse_recipe
 from chainrule.experiments.sweeps.experiment import Experiment
 from chainrule.experiments.sweeps.optuna_sampler import range_of
 from chainrule.experiments.sweeps.samplers import Sampling
+from chainrule.experiments.sweeps.summary import summarise
+from chainrule.report.sweeps.sentences import importance_sentence, remarks
 from tests.sweeps.conftest import SUCCESS, Memory, make_experiment
 
 SPACE = """
@@ -50,7 +52,34 @@ def test_random_cells_are_of_the_grid_each_once_and_the_same_again(memory: Memor
     again = experiment.run(store=memory, sampler="random", trials=30, fresh=0)
     assert [one.cell.place for one in again][:20] == places  # more trials go on from there
     assert (again.reused, again.computed) == (60, 30)
+    assert (first.sampler, first.wanted) == ("random", 60)
     assert first.notes == (f"sampler random: 20 of {len(grid)} places of the grid were tried",)
+
+
+def test_importance_says_how_places_were_chosen() -> None:
+    rates = [round(0.02 * k, 2) for k in range(1, 41)]
+    experiment = make_experiment(rates=rates, optimizers=("sgd", "adam"), epochs=60)
+    drawn = summarise(experiment.run(seeds=6, sampler="random", trials=30, fresh=0))
+    assert drawn.importance["training.learning_rate"].ranges == 4
+    assert "learning rate (in 4 ranges) " in importance_sentence(drawn)
+    assert drawn.no_importance == {}
+    few = summarise(experiment.run(seeds=6, sampler="random", trials=8, fresh=0))
+    assert few.no_importance == {
+        "training.learning_rate": "8 places drawn at random are too few for 4 ranges of its 8 values"
+    }
+    whole = summarise(experiment.run(seeds=6, sampler="random", trials=80, fresh=0))
+    assert whole.importance["training.learning_rate"].ranges == 0  # every place of the grid is the grid
+    two = summarise(experiment.run(seeds=2, sampler="random", trials=30, fresh=0))
+    assert two.importance == {}
+    assert "No importance is given for learning rate and optimizer: 2 seeds, and at least 6 are needed." in remarks(two)
+
+
+def test_places_that_were_chosen_by_their_results_have_no_importance() -> None:
+    pytest.importorskip("optuna")
+    summary = summarise(make_experiment(rates=(0.1, 0.5, 1.0, 5.0)).run(seeds=6, sampler="optuna", trials=6, fresh=0))
+    assert summary.importance == {}
+    assert set(summary.no_importance) == set(summary.axes)
+    assert "chose its values by their results" in next(iter(summary.no_importance.values()))
 
 
 def test_random_keeps_variants_beside_their_cells() -> None:

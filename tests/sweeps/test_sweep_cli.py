@@ -46,7 +46,7 @@ def test_a_sweep_writes_its_page_and_keeps_its_runs(folder: Path) -> None:
     assert first.status == 0
     assert "did best" in first.out
     assert "report: chainrule-sweep/index.html" in first.out
-    assert "56 runs trained and 0 found in chainrule.db" in first.out
+    assert "56 runs trained (8 to score the best again) and 0 found in chainrule.db" in first.out
     page = (folder / "chainrule-sweep" / "index.html").read_text()
     assert "<script src" not in page
     assert len((folder / "runs.csv").read_text().splitlines()) == 1 + 56
@@ -98,6 +98,36 @@ def test_questions_are_answered(folder: Path) -> None:
     assert told["answers"][0]["sentence"] in told["sentences"]
 
 
+def test_runs_for_questions_are_counted_apart(folder: Path) -> None:
+    question = (
+        '[[questions]]\nask = "compare"\nmax_seeds = 40\n'
+        'a = { "training.learning_rate" = 1.0, "training.optimizer" = "sgd" }\n'
+        'b = { "training.learning_rate" = 5.0, "training.optimizer" = "sgd" }\n'
+    )
+    (folder / "recipe.toml").write_text(RECIPE + question)
+    told = run_in(folder, "sweep", "recipe.toml", "--no-report")
+    with Store.open(folder / "chainrule.db", create=False) as store:
+        trained = store.count()
+    assert f"{trained} runs trained (8 to score the best again, {trained - 56} for questions)" in told.out
+    assert trained > 56
+    again = run_in(folder, "sweep", "recipe.toml", "--no-report", "--json").json()
+    assert (again["trained"], again["found"], again["trained_for"]) == (0, trained, {"fresh": 0, "questions": 0})
+
+
+def test_a_sweep_cut_short_says_what_is_there_and_how_it_goes_on(folder: Path) -> None:
+    question = '[[questions]]\nask = "spread"\na = { "training.learning_rate" = 1.0, "training.optimizer" = "sgd" }\n'
+    (folder / "recipe.toml").write_text(RECIPE + question)
+    little = run_in(folder, "sweep", "recipe.toml", "--budget", "0.001s", "--no-report")
+    assert little.status == 0
+    assert "The time given was used up: 12 of 48 runs had finished (a cell has 2 of 8 seeds)" in little.err
+    assert "Too little to tell cells apart: 2 seeds, and at least 6 are needed." in little.out
+    assert "The question 'spread' cannot be answered yet: the sweep was cut short." in little.out
+    some = run_in(folder, "sweep", "recipe.toml", "--seeds", "4000", "--budget", "0.3s", "--no-report")
+    assert "of 24,000 runs had finished (a cell has " in some.err
+    assert "only one cell" not in some.out
+    assert some.err.count("the same command goes on from there") == 1
+
+
 def test_the_store_can_be_named_or_come_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAINRULE_STORE", str(folder / "env.db"))
     run_in(folder, "sweep", "recipe.toml", "--quick", "--quiet", "--no-report")
@@ -118,6 +148,8 @@ def test_the_store_can_be_named_or_come_from_the_environment(folder: Path, monke
         (["--sampler", "magic"], "--sampler: unknown sampler 'magic'"),
         (["--trials", "5"], "--trials: trials = 5: the grid tries every cell"),
         (["--max-seeds", "5"], "--max-seeds: only --adaptive adds seeds"),
+        (["--adaptive", "--max-seeds", "5"], "--max-seeds: 5 is fewer than the 8 seeds that every cell gets at first"),
+        (["--adaptive", "--max-seeds", "9", "--seeds", "10"], "--max-seeds: 9 is fewer than the 10 seeds"),
         (["--adaptive", "--halving"], "cannot be combined"),
         (["--fresh", "-1"], "--fresh: "),
         (["--engine", "warp"], "--engine: unknown engine 'warp'"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.cli._console import Output, clean, count, table
+from chainrule.cli._console import Output, clean, table
 from chainrule.cli._durations import duration_text, parse_duration
 from chainrule.cli._interrupts import OneInterrupt
 from chainrule.cli._options import MAX_SEEDS, naming, parse_path, parse_resources
@@ -22,6 +23,7 @@ from chainrule.cli._saving import check_out
 from chainrule.cli._sweep_live import SweepLive
 from chainrule.cli.sweep import SweepRequest, default_store
 from chainrule.errors import ConfigError
+from chainrule.experiments.recipes.grid import seeds_of
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.place import VARIABLE
 from chainrule.experiments.sweeps.adaptive import Adaptive
@@ -33,6 +35,7 @@ from chainrule.experiments.sweeps.summary import CellSummary, summarise
 from chainrule.experiments.sweeps.sweeper import SweepEvent
 from chainrule.report.sweeps import PlainTable, plain_tables, write_sweep
 from chainrule.report.sweeps.sentences import best_sentence, curse_verdict, importance_sentence, lost_lines, remarks
+from chainrule.report.sweeps.words import trained_words
 from chainrule.resources import Resources
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ def carry_out(request: SweepRequest, output: Output) -> None:
     export = None if request.export is None else parse_path(request.export, "--export")
     _check(request, out, export)
     experiment = Experiment.from_toml(parse_path(request.recipe, "RECIPE"))
+    _check_most(request, len(seeds_of(experiment.recipe, request.quick, request.seeds)))
     with _open(request, out) as store, OneInterrupt() as interrupt:
         with SweepLive(output, experiment.recipe) as live:
 
@@ -66,7 +70,7 @@ def carry_out(request: SweepRequest, output: Output) -> None:
                     raise KeyboardInterrupt
 
             result = _run(request, experiment, store, budget, resources, hear)
-        answers = _answer(request, result, store, resources, output)
+        result, answers = _answer(request, result, store, resources, output)
         interrupt.deaf = True
         report = Report(result, answers, store.redacted)
         if not request.no_report:
@@ -122,6 +126,15 @@ def _check(request: SweepRequest, out: Path, export: Path | None) -> None:
         raise ConfigError(f"--export: '{clean(export)}' must end in .csv, .parquet or .json")
 
 
+def _check_most(request: SweepRequest, first: int) -> None:
+    """Refuse a limit that the seeds every cell gets at first exceed."""
+    if request.max_seeds is not None and request.max_seeds < first:
+        raise ConfigError(
+            f"--max-seeds: {request.max_seeds:,} is fewer than the {first:,} seeds that every cell gets at first; "
+            "give more, or fewer --seeds"
+        )
+
+
 def _open(request: SweepRequest, out: Path) -> Store:
     """Open the store that was named, or the one that belongs to the output folder."""
     where = request.store
@@ -133,15 +146,17 @@ def _open(request: SweepRequest, out: Path) -> Store:
 
 def _answer(
     request: SweepRequest, result: SweepResult, store: Store, resources: Resources, output: Output
-) -> list[Verdict]:
-    """Answer the recipe's questions; further runs are trained for it if nothing limits the time."""
+) -> tuple[SweepResult, list[Verdict]]:
+    """Answer the recipe's questions; further runs are trained for it if nothing limits the time, and are counted."""
     if not result.recipe.questions:
-        return []
+        return result, []
+    from chainrule.experiments.verdicts.bench import Count
     from chainrule.experiments.verdicts.questions import answer_all
 
+    counted, started = Count(), time.monotonic()
     with Bar(output) as bar:
         try:
-            return answer_all(
+            answers = answer_all(
                 result,
                 more=request.budget is None and not result.interrupted,
                 store=store,
@@ -149,9 +164,20 @@ def _answer(
                 resources=resources,
                 data_dir=request.data_dir,
                 progress=lambda text, share: bar.update(share, text),
+                count=counted,
             )
         except KeyboardInterrupt:
-            return answer_all(result, more=False)
+            answers = answer_all(result, more=False)
+            note = "questions were interrupted, and are answered from the sweep's own runs; the same command goes on"
+            result = replace(result, interrupted=True, notes=(*result.notes, note))
+    counted_in = replace(
+        result,
+        computed=result.computed + counted.computed,
+        reused=result.reused + counted.reused,
+        asked=counted.computed,
+        seconds=result.seconds + time.monotonic() - started,
+    )
+    return counted_in, answers
 
 
 class Report:
@@ -186,7 +212,7 @@ class Report:
         result, summary = self.result, self.summary
         if output.as_json:
             output.json(self.record())
-        for plain in plain_tables(summary, MOST_ROWS):
+        for plain in plain_tables(summary, MOST_ROWS) if summary.runs else ():
             output.heading(plain.title)
             output.detail(_fitting(plain, output.out.width))
             output.detail(clean(plain.note), "dim")
@@ -200,7 +226,7 @@ class Report:
         if self.exported is not None:
             output.result(f"table: {clean(self.exported)}", "bold")
         output.detail(
-            f"{count(result.computed, 'run')} trained and {result.reused:,} found in {clean(self.store)}, "
+            f"{trained_words(result)} and {result.reused:,} found in {clean(self.store)}, "
             f"{duration_text(result.seconds)}"
         )
 
@@ -223,6 +249,7 @@ class Report:
             "report": self.page,
             "export": self.exported,
             "trained": result.computed,
+            "trained_for": {"fresh": result.rescored, "questions": result.asked},
             "found": result.reused,
             "seconds": result.seconds,
             "interrupted": result.interrupted,

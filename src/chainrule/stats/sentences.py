@@ -12,8 +12,8 @@ def number(value: float) -> str:
 
 def percent(share: float) -> str:
     """Write a share in percent with three significant digits, and more where it would read as all: ``99.98 %``."""
-    digits = 3 if share == 1.0 or 100 * share < 99.95 else 10
-    return f"{100 * share:.{digits}g} %"
+    texts = (f"{100 * share:.{digits}g}" for digits in range(3, 16))
+    return next((text for text in texts if share >= 1.0 or float(text) < 100), "100") + " %"
 
 
 def percent_range(low: float, high: float) -> str:

@@ -21,6 +21,7 @@ from chainrule.stats.sequential import Better
 
 if TYPE_CHECKING:
     from chainrule.stats.flips import Centre
+    from chainrule.stats.importance import Importance
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def choose(result: SweepResult, criterion: Criterion, level: float = 0.95) -> Ch
     if not cells:
         return Choice(None, left_out=left_out, why="No cell has a finished run.")
     if len(cells) == 1:
-        return Choice(cells[0], (cells[0],), {}, seeds, left_out, "There is only one cell to choose from.")
+        return Choice(cells[0], (cells[0],), {}, seeds, left_out, _alone(result, len(with_runs)))
     if not seeds:
         return Choice(None, (), {}, seeds, left_out, "No seed is shared by the cells.")
     if not np.isfinite(table).any():
@@ -186,6 +187,15 @@ def choose(result: SweepResult, criterion: Criterion, level: float = 0.95) -> Ch
     p_values = {cells[k]: float(p) for k, p in enumerate(found.p_adjusted)} if not found.why else {}
     why = f"Too little to tell cells apart: {found.why}." if found.why else ""
     return Choice(best, members, p_values, seeds, left_out, why)
+
+
+def _alone(result: SweepResult, with_runs: int) -> str:
+    """Say why one cell has no others to be compared with."""
+    if len(result) == 1:
+        return "There is only one cell to choose from."
+    if with_runs == 1:
+        return f"It is the only one of {len(result):,} cells that has runs."
+    return f"Of {with_runs:,} cells with runs no other has enough of its seeds to be compared with it."
 
 
 def _winner(result: SweepResult, criterion: Criterion, cells: Sequence[int], leader: int) -> int:
@@ -224,16 +234,19 @@ def importance_table(result: SweepResult, criterion: Criterion) -> tuple[list[in
     """
     columns = {k: values_by_seed(result, one, criterion) for k, one in enumerate(result) if one.pruned_after is None}
     cells, _, table = shared_table(columns, any(one.adaptive for one in result))
-    if criterion.is_success or not table.size:
-        return cells, table
+    return cells, table if criterion.is_success else on_scale(table, criterion.quantity, criterion.better)
+
+
+def on_scale(table: Values, quantity: str, better: Better) -> Values:
+    """Return finite values on the scale on which their variance is divided: losses by their logarithms."""
     finite = table[np.isfinite(table)]
     if not finite.size:
-        return cells, np.zeros((0, 0))
-    worst = float(finite.max() if criterion.better == "lower" else finite.min())
+        return np.zeros((0, 0))
+    worst = float(finite.max() if better == "lower" else finite.min())
     table = np.clip(np.where(np.isfinite(table), table, worst), -LARGEST, LARGEST)
-    if is_loss(criterion.quantity) and (table > 0).all():
+    if is_loss(quantity) and (table > 0).all():
         table = np.log10(table)
-    return cells, table / max(float(np.abs(table).max()), 1e-300)  # shares have no unit; squares of losses may overflow
+    return table / max(float(np.abs(table).max()), 1e-300)  # shares have no unit; squares of losses may overflow
 
 
 def is_loss(quantity: str) -> bool:
@@ -241,18 +254,45 @@ def is_loss(quantity: str) -> bool:
     return quantity.split()[-1].removeprefix("validation_").removeprefix("test_") == "loss"
 
 
-def axis_importances(result: SweepResult, criterion: Criterion, axes: Sequence[str], level: float) -> dict[str, Any]:
-    """Return the importance of each of several axes for the criterion; empty where cells or seeds do not differ."""
-    cells, table = importance_table(result, criterion)
-    if len(cells) < 2 or len(table) < 2 or len(axes) < 2 or math.isclose(float(np.ptp(table)), 0.0):
-        return {}
-    from chainrule.stats.importance import axis_importance
+def axis_importances(
+    result: SweepResult, criterion: Criterion, axes: Sequence[str], level: float
+) -> tuple[dict[str, Importance], dict[str, str]]:
+    """Return the importance of several axes for the criterion, and why axes are left out.
 
+    Both are empty where cells do not differ. From fewer than `MIN_PAIRS` seeds shares are only good for putting the
+    axes in order: all are named with the reason then, too.
+    """
+    cells, table = importance_table(result, criterion)
+    if len(cells) < 2 or not len(table) or len(axes) < 2 or math.isclose(float(np.ptp(table)), 0.0):
+        return {}, {}
+    if len(table) < 2:
+        return {}, dict.fromkeys(axes, too_few_seeds(len(table)))
     places = []
     for k in cells:
         place = place_of(result.cells[k])
         places.append({axis: place.get(axis) for axis in axes})
-    return dict(axis_importance(places, table, level=level))
+    found, left = importances(places, table, criterion.better, result.sampler, level)
+    return found, left if len(table) >= MIN_PAIRS else dict.fromkeys(axes, too_few_seeds(len(table)))
+
+
+def too_few_seeds(n: int) -> str:
+    """Say why no importance is given."""
+    return f"{n} seed{'' if n == 1 else 's'}, and at least {MIN_PAIRS} are needed"
+
+
+def importances(
+    places: Sequence[Mapping[str, Any]], table: Values, better: Better, sampler: str, level: float
+) -> tuple[dict[str, Importance], dict[str, str]]:
+    """Return the importance of each axis over a table (seeds, cells), and why axes are left out."""
+    from chainrule.stats.drawn_importance import drawn_importance
+    from chainrule.stats.importance import axis_importance, no_importance
+
+    if sampler == "optuna":
+        why = "the sampler chose its values by their results, which makes some look important and hides others"
+        return {}, dict.fromkeys((axis for place in places for axis in place), why)
+    if sampler == "random":
+        return drawn_importance(places, table, level, better)
+    return axis_importance(places, table, level, better), no_importance(places)
 
 
 def place_of(cell: CellResult) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from chainrule.experiments.running.obtain import RunKeeper
 from chainrule.experiments.running.tasks import source_of
 from chainrule.experiments.sweeps.adaptive import Adaptive, add_seeds, check_adaptive
 from chainrule.experiments.sweeps.halving import Halving, halve
-from chainrule.experiments.sweeps.result import SweepResult, on_shared_seeds
+from chainrule.experiments.sweeps.result import SPENT, SweepResult, on_shared_seeds
 from chainrule.experiments.sweeps.samplers import SAMPLERS, Sampling, sample_cells
 from chainrule.experiments.sweeps.sweeper import Sweeper, SweepEvent, SweepMeans
 from chainrule.nn import Network
@@ -137,13 +137,19 @@ class Experiment:
         sampling = Sampling(sampler, trials)
         _check(self.recipe, budget, adaptive, halving, sampling, fresh)
         numbers = seeds_of(self.recipe, quick, seeds)
+        plan = _plan(adaptive, Adaptive)
+        most = None if plan is None else plan.most
+        require(
+            most is None or most >= len(numbers),
+            f"adaptive: most is {most}, fewer than the {len(numbers)} seeds that every cell gets at first",
+        )
         taken = resources or resources_from(threads, memory)
         folder = None if data_dir is None else str(data_dir)
         with _opened(store) as keeper:
             deadline = None if budget is None else time.monotonic() + budget
             means = SweepMeans(keeper, engine, taken, folder, deadline, fail_fast, progress)
             sweep = _Sweep(Sweeper(self.recipe, means), numbers, quick, arrays, taken.memory)
-            result = sweep.run(sampling, _plan(adaptive, Adaptive), _plan(halving, Halving))
+            result = sweep.run(sampling, plan, _plan(halving, Halving))
             wanted = len(numbers) if fresh is None else fresh
             return sweep.finish(sweep.rescored(result, wanted))
 
@@ -164,12 +170,13 @@ class _Sweep:
             self.notes.append("the recipe is left out of quick runs: it asks for no seeds there")
         cells, note = sample_cells(sweeper, sampling, seeds, self.quick)
         self.notes += [note] if note else []
+        chosen_by = sampling.kind if note else "grid"  # a sampler that tries every place of a grid tries the grid
         if sampling.kind != "optuna":  # its cells have been run
             self._check_memory(cells)
         if halving is not None:
             halved = halve(sweeper, cells, seeds, halving)
             self.notes += [] if halved.report is None else [halved.report.sentence]
-            return SweepResult(self.recipe, halved.cells, seeds=tuple(seeds), halving=halved.report)
+            return SweepResult(self.recipe, halved.cells, seeds=tuple(seeds), halving=halved.report, sampler=chosen_by)
         if adaptive is not None:
             check_adaptive(self.recipe, cells)
         sweeper.watch((cell.setting, cell.label) for cell in cells)
@@ -177,7 +184,7 @@ class _Sweep:
         if adaptive is not None and seeds and whole:
             self.notes.append(add_seeds(sweeper, cells, seeds, adaptive))
         results = [sweeper.result(cell, adaptive=adaptive is not None) for cell in cells]
-        return SweepResult(self.recipe, tuple(results), seeds=tuple(seeds))
+        return SweepResult(self.recipe, tuple(results), seeds=tuple(seeds), sampler=chosen_by)
 
     def _check_memory(self, cells: Sequence[Cell]) -> None:
         """Leave weights and histories to the store if they would not fit."""
@@ -206,17 +213,19 @@ class _Sweep:
         self.sweeper.watch((cell.setting, cell.label) for cell in best)
         first = 1 + max(seed for one in result for seed in one.seeds)
         seeds = range(first, first + count)
+        before = self.sweeper.computed
         whole = self.sweeper.obtain([(setting, seeds) for setting in settings], "fresh seeds for the best")
         if not whole:
             self.notes.append("the best cell was not scored on all of its fresh seeds")
         runs = {setting.key: self.sweeper.runs(setting, seeds) for setting in settings}
-        return replace(result, fresh={key: found for key, found in runs.items() if len(found)})
+        fresh = {key: found for key, found in runs.items() if len(found)}
+        return replace(result, fresh=fresh, rescored=self.sweeper.computed - before)
 
     def finish(self, result: SweepResult) -> SweepResult:
         """Add how it came about."""
         sweeper = self.sweeper
         if sweeper.out_of_time:
-            self.notes.append("the budget was spent before every run was trained; the same call goes on from there")
+            self.notes.append(SPENT)
         return replace(
             result,
             computed=sweeper.computed,

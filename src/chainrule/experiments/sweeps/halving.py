@@ -98,9 +98,9 @@ class HalvingReport:
     @property
     def sentence(self) -> str:
         """The report in words."""
-        share = self.epochs / self.epochs_whole if self.epochs_whole else 1.0
-        text = f"halving gave up {self.pruned} cells and trained {100 * share:.0f} % of the whole grid's epochs"
-        text += f" ({self.seconds:.3g} s of training instead of about {self.seconds_whole:.3g})"
+        text = self._cost()
+        if not self.pruned:
+            return f"{text}."
         if self.beaten is None:
             return f"{text}; none of the cells given up was checked, so what that cost is not known."
         text += f"; of {self.checked} cells given up that were trained to the end as a check, {self.beaten.successes}"
@@ -110,6 +110,18 @@ class HalvingReport:
             what = "success rate" if self.quantity == SUCCESS else self.quantity
             text += f", the best of them by {self.lost:.3g} in {what}"
         return f"{text}."
+
+    def _cost(self) -> str:
+        """Say what it trained; on small grids rungs and check cost more than the cells given up save."""
+        share = self.epochs / self.epochs_whole if self.epochs_whole else 1.0
+        gave_up = f"halving gave up {self.pruned or 'no'} cell{'' if self.pruned == 1 else 's'}"
+        if share < 1:
+            text = f"{gave_up} and trained {100 * share:.3g} % of the whole grid's epochs"
+            return f"{text} ({self.seconds:.3g} s of training instead of about {self.seconds_whole:.3g})"
+        why = (
+            "its rungs and its check took more than that saved" if self.pruned else "no cell was worse than those kept"
+        )
+        return f"{gave_up} and saved nothing: it trained {100 * share:.3g} % of the whole grid's epochs, since {why}"
 
     @property
     def level(self) -> float:

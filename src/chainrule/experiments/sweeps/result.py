@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from chainrule.experiments.sweeps.halving import HalvingReport
 
 
+SPENT = "the budget was spent before every run was trained; the same call goes on from there"
+
+
 @dataclass(frozen=True)
 class CellResult:
     """The runs of one cell.
@@ -71,7 +74,9 @@ class SweepResult:
     cells : tuple of CellResult
         In the order of the grid; of a sampler, in the order in which they were tried.
     computed, reused : int
-        Runs trained now, and runs found in the store.
+        Runs trained now, and runs found in the store, those of `rescored` and `asked` included.
+    rescored, asked : int
+        How many of the runs trained now score the best cells on fresh seeds, and how many were for questions.
     seconds : float
         Wall time.
     interrupted, out_of_time : bool
@@ -85,6 +90,8 @@ class SweepResult:
         are compared on seeds that they share.
     halving : HalvingReport or None
         What successive halving saved, and what it would have cost to be wrong.
+    sampler : str
+        How the cells were chosen: ``grid`` (all there are), ``random`` or ``optuna``.
     """
 
     recipe: Recipe
@@ -97,7 +104,15 @@ class SweepResult:
     notes: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     halving: HalvingReport | None = None
+    sampler: str = "grid"
+    rescored: int = 0
+    asked: int = 0
     out_of_time: bool = False
+
+    @property
+    def wanted(self) -> int | None:
+        """How many runs the cells were to have at least; None if it depends on results which cells there are."""
+        return None if self.sampler == "optuna" else len(self.seeds) * len(self.cells)
 
     def __iter__(self) -> Iterator[CellResult]:
         return iter(self.cells)

@@ -137,6 +137,10 @@ class SweepSummary:
         The best cell on the seeds that chose it and on fresh ones.
     importance : mapping of str to Importance
         By axis: the share of the variance between cells that goes with it, with its interval.
+    parts : mapping of str to float
+        By axis: what it has a part in, for putting them in order; also from seeds that are too few for an importance.
+    no_importance : mapping of str to str
+        The axes that no share can be given, with the reason.
     """
 
     result: SweepResult = field(repr=False)
@@ -148,6 +152,8 @@ class SweepSummary:
     choice: Choice
     winner: WinnerScore | None
     importance: Mapping[str, Importance]
+    parts: Mapping[str, float] = field(default_factory=dict)
+    no_importance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -190,8 +196,7 @@ class SweepSummary:
     def by_importance(self) -> list[str]:
         """Return the axes by what they have a part in, alone or together; those without a figure come last."""
         order = list(self.axes)
-        shares = {axis: max(one.share, one.total) for axis, one in self.importance.items()}
-        return sorted(order, key=lambda axis: (-shares.get(axis, -1.0), order.index(axis)))
+        return sorted(order, key=lambda axis: (-self.parts.get(axis, -1.0), order.index(axis)))
 
     def group_by(self, axis: str) -> list[GroupSummary]:
         """Return the cells put together by their value on one axis, whatever the others.
@@ -237,6 +242,7 @@ def summarise(result: SweepResult, level: float = 0.95, quantity: str | None = N
     criterion = criterion_of(result, quantity)
     axes, constant = varied_axes(result.cells)
     choice = choose(result, criterion, level)
+    importance, no_importance = axis_importances(result, criterion, list(axes), level)
     return SweepSummary(
         result=result,
         level=level,
@@ -246,7 +252,9 @@ def summarise(result: SweepResult, level: float = 0.95, quantity: str | None = N
         criterion=criterion,
         choice=choice,
         winner=winner_score(result, choice, criterion, level),
-        importance=axis_importances(result, criterion, list(axes), level),
+        importance={axis: one for axis, one in importance.items() if axis not in no_importance},
+        parts={axis: one.part for axis, one in importance.items()},
+        no_importance=no_importance,
     )
 
 

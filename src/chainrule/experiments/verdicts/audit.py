@@ -246,8 +246,12 @@ def _sentence(names: Sequence[str], chance: Chance, ours: dict[str, float], meas
     what = measure.words if measure.is_share else f"{statistic} {measure.words}"
     return (
         f"A study with {_runs(chance.runs)} each shows {order} in {measure.words} in {_percent(chance.shows)} of cases "
-        f"({_interval(chance.interval)}); {tail}{rest}. Over all {chance.n:,} seeds the {what} is: {all_ours}."
+        f"({_interval(chance.interval)}); {tail}{rest}. Over {_all_seeds(chance.n)} the {what} is: {all_ours}."
     )
+
+
+def _all_seeds(n: int) -> str:
+    return f"all {n:,} seeds" if n > 1 else "the one seed there is"
 
 
 def _runs(runs: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from chainrule.experiments.recipes.grid import cells_at
 from chainrule.experiments.recipes.selectors import selector_words
 from chainrule.experiments.recipes.words import axis_word
 from chainrule.experiments.running.obtain import RunKeeper
+from chainrule.experiments.sweeps.choice import importances, on_scale, too_few_seeds
 from chainrule.experiments.sweeps.result import CellResult, SweepResult
 from chainrule.experiments.verdicts.audit import audit, one_cell
-from chainrule.experiments.verdicts.bench import Bench, Hear, open_store
+from chainrule.experiments.verdicts.bench import Bench, Count, Hear, open_store
 from chainrule.experiments.verdicts.compare import Terms, compare_sides
 from chainrule.experiments.verdicts.fair_tuning import split_seeds, tune
 from chainrule.experiments.verdicts.measures import Measure, parse_measure
@@ -25,6 +27,7 @@ from chainrule.experiments.verdicts.sides import Candidate, Side, candidates_of,
 from chainrule.experiments.verdicts.spread import USUAL_LEVELS, spread
 from chainrule.experiments.verdicts.verdict import Picture, Verdict
 from chainrule.resources import Resources
+from chainrule.stats import MIN_PAIRS
 from chainrule.stats.sentences import percent, percent_range
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ def answer(
     resources: Resources | None = None,
     data_dir: str | None = None,
     progress: Hear | None = None,
+    count: Count | None = None,
 ) -> Verdict:
     """Answer one question of a recipe.
 
@@ -58,6 +62,8 @@ def answer(
         Where further runs come from, as for `chainrule.experiments.running.obtain.obtain`.
     progress : callable, optional
         Told what is done, and which share of it.
+    count : Count, optional
+        Is counted up by the runs that were trained or found for it, even if it is interrupted.
 
     Raises
     ------
@@ -66,12 +72,13 @@ def answer(
     """
     measure = parse_measure(question.quantity, question.better)
     with open_store(store) as keeper:
-        bench = Bench(keeper, engine, resources, data_dir, progress)
+        bench = Bench(keeper, engine, resources, data_dir, progress, count=count)
         found = _ANSWERS[question.ask](question, result, measure, bench, more)
+    short = ("The sweep was cut short: this is what its runs say so far.",) if result.interrupted else ()
     caution = ("The sweep chose seeds by looking at its runs; intervals for a fixed number of seeds are too narrow.",)
     looked = question.ask in ("rank", "importance", "audit") and any(one.adaptive for one in result.cells)
     return replace(
-        found, notes=(*found.notes, *(caution if looked else ()), *((question.note,) if question.note else ()))
+        found, notes=(*found.notes, *short, *(caution if looked else ()), *((question.note,) if question.note else ()))
     )
 
 
@@ -83,6 +90,8 @@ def answer_all(result: SweepResult, **how: object) -> list[Verdict]:
             verdicts.append(answer(question, result, **how))  # type: ignore[arg-type]
         except ConfigError as error:
             sentence = f"The question '{question.ask}' cannot be answered: {error}."
+            if result.interrupted:
+                sentence = f"The question '{question.ask}' cannot be answered yet: the sweep was cut short."
             verdicts.append(Verdict(sentence, "no verdict", "compare", question.quantity, level=question.level))
     return verdicts
 
@@ -134,28 +143,33 @@ def _rank(question: Question, result: SweepResult, measure: Measure, bench: Benc
 
 
 def _importance(question: Question, result: SweepResult, measure: Measure, bench: Bench, more: bool) -> Verdict:
-    from chainrule.stats.importance import axis_importance
-
     kept, candidates, seeds = _cells(question, result)
+    if len(seeds) < MIN_PAIRS:
+        raise ConfigError(too_few_seeds(len(seeds)))
     table = bench.values(candidates, seeds, [measure])
     columns = [measure.with_worst(table[place, measure.text]) for place in range(len(candidates))]
-    shares = axis_importance(
-        [dict(one.cell.place) for one in kept], np.column_stack(columns), question.level, measure.better
-    )
+    values = np.column_stack(columns)
+    finite = values[np.isfinite(values)]
+    if not finite.size or (finite.size == values.size and np.ptp(finite) == 0.0):
+        raise ConfigError(f"no run differs from another in {measure.words}, so no axis can be said to matter")
+    values = values if measure.is_success else on_scale(values, measure.text, measure.better)
+    places = [dict(one.cell.place) for one in kept]
+    shares, left = importances(places, values, measure.better, result.sampler, question.level)
     if not shares:
-        raise ConfigError("no axis has more than one value, so none can matter")
-    ordered = sorted(shares, key=lambda axis: -shares[axis].total)
-    told = [f"the {axis_word(a)} {_shares(shares[a])}" for a in ordered]
+        why = "; ".join(f"{', '.join(axes)}: {reason}" for reason, axes in _grouped(left).items())
+        raise ConfigError(why or "no axis has more than one value, so none can matter")
+    ordered = sorted(shares, key=lambda axis: -shares[axis].part)
+    told = [f"the {shares[a].named(axis_word(a))} {_shares(shares[a])}" for a in ordered]
     sentence = (
         f"Of the variance between {len(kept)} cells in {measure.words}, {_listed(told)} ({len(seeds):,} paired seeds, "
         f"{percent(question.level)} intervals)."
     )
-    rows = [
-        (axis_word(a), 100 * shares[a].total, 100 * shares[a].total_low, 100 * shares[a].total_high) for a in ordered
-    ]
+    rows = [(axis_word(a), *_part(shares[a])) for a in ordered]
     picture = Picture("bars", tuple(rows), f"per cent of the variance of {measure.words} that an axis has a part in")
     numbers = {"importance": {axis: asdict(one) for axis, one in shares.items()}, "seeds": seeds}
-    notes = tuple(f"{axis_word(axis)}: {one.why}." for axis, one in shares.items() if one.why)
+    limits = _grouped({axis: one.why for axis, one in shares.items() if one.why})
+    notes = tuple(f"{', '.join(axes)}: {why[:1].lower()}{why[1:]}." for why, axes in limits.items())
+    notes += tuple(f"No importance is given for {', '.join(axes)}: {why}." for why, axes in _grouped(left).items())
     return Verdict(
         sentence,
         "told",
@@ -197,6 +211,20 @@ def _audit(question: Question, result: SweepResult, measure: Measure, bench: Ben
 
 
 _ANSWERS = {"compare": _compare, "rank": _rank, "importance": _importance, "spread": _spread, "audit": _audit}
+
+
+def _grouped(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Put axes together that have one reason."""
+    groups: dict[str, list[str]] = {}
+    for axis, why in reasons.items():
+        groups.setdefault(why, []).append(axis_word(axis))
+    return groups
+
+
+def _part(one: Importance) -> tuple[float, float, float]:
+    """Return in per cent what an axis has a part in, with its interval; by itself, if that is all that is known."""
+    known = (one.share, one.low, one.high) if isnan(one.total) else (one.total, one.total_low, one.total_high)
+    return 100 * known[0], 100 * known[1], 100 * known[2]
 
 
 def _shares(one: Importance) -> str:

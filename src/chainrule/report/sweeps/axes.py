@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,10 +29,12 @@ def importance_figure(summary: SweepSummary) -> EstimatesFigure | None:
     order = [axis for axis in summary.by_importance() if axis in summary.importance]
     alone, whole = "by itself", "with all it does together with other axes"
     rows = []
+    drawn = any(math.isnan(one.total) for one in summary.importance.values())
+    both = len(order) > 1 and not drawn
     for axis in order:
         one = summary.importance[axis]
-        rows.append(_share_row(axis_word(axis), one.share, one.low, one.high, alone if len(order) > 1 else ""))
-    if len(order) > 1:
+        rows.append(_share_row(one.named(axis_word(axis)), one.share, one.low, one.high, alone if both else ""))
+    if both:
         for axis in order:
             one = summary.importance[axis]
             rows.append(_share_row(axis_word(axis), one.total, one.total_low, one.total_high, whole))
@@ -44,7 +48,8 @@ def importance_figure(summary: SweepSummary) -> EstimatesFigure | None:
         value_label="share of the variance between cells",
         percent=True,
         caption=f"How much of the variance of the cells' {what}{scale} goes with each axis; what the luck of the seeds "
-        f"adds is taken off. {level_text(summary.level)} intervals over seeds." + "".join(f" {one}." for one in limits),
+        f"adds is taken off. {level_text(summary.level)} intervals{'' if drawn else ' over seeds'}."
+        + "".join(f" {one[:1].upper()}{one[1:]}." for one in limits),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chainrule.experiments.recipes.words import axis_word, metric_word
 from chainrule.experiments.sweeps.metrics import Middle
+from chainrule.experiments.sweeps.result import SPENT
 from chainrule.experiments.sweeps.summary import CellSummary, SweepSummary
 from chainrule.report.records import VerdictRecord
 from chainrule.report.sweeps.words import count, level_text, listed, percent, place_words, score_text
@@ -142,7 +143,7 @@ def importance_sentence(summary: SweepSummary) -> str:
     for axis in summary.by_importance():
         one = summary.importance.get(axis)
         if one is not None:
-            told.append(f"{axis_word(axis)} {_part(one)}")
+            told.append(f"{one.named(axis_word(axis))} {_part(one)}")
     return f"Each axis has a part in the variance between cells in {summary.criterion.words}: {'; '.join(told)}."
 
 
@@ -158,14 +159,27 @@ def lost_lines(summary: SweepSummary) -> list[str]:
     """Say what an interrupted or failing sweep lacks, a line each."""
     lines = []
     if summary.result.interrupted:
-        why = "The time given was used up" if summary.result.out_of_time else "The sweep was interrupted"
-        lines.append(f"{why}: {count(summary.runs, 'run')} had finished.")
-    reasons = Counter(cell.missing or "no runs" for cell in summary.missing)
+        lines.append(_cut_short(summary))
+    short = "the time was up", "interrupted"
+    reasons = Counter(cell.missing or "no runs" for cell in summary.missing if cell.missing not in short)
     total = f"of {len(summary.cells):,} lack runs"
     lines += [f"{count(n, 'cell')} {total}: {why.rstrip('.')}." for why, n in reasons.most_common(12)]
     if len(reasons) > 12:
         lines.append(f"{len(reasons) - 12} more reasons are in the table of cells.")
     return lines
+
+
+def _cut_short(summary: SweepSummary) -> str:
+    """Say that a sweep was cut short, what is there, and how it goes on."""
+    result = summary.result
+    why = "The time given was used up" if result.out_of_time else "The sweep was interrupted"
+    wanted, seeds = result.wanted, {cell.n for cell in summary.cells}
+    if wanted and summary.runs >= wanted:
+        return f"{why} when the cells had all their runs, but not what follows them; the same command goes on."
+    done = f"{summary.runs:,} of {count(wanted, 'run')}" if wanted else count(summary.runs, "run")
+    each = f"{min(seeds):,} to {max(seeds):,}" if len(seeds) > 1 else f"{max(seeds, default=0):,}"
+    had = f" (a cell has {each} of {count(len(result.seeds), 'seed')})" if summary.runs and wanted else ""
+    return f"{why}: {done} had finished{had}; the same command goes on from there."
 
 
 def remarks(summary: SweepSummary) -> list[str]:
@@ -189,7 +203,11 @@ def remarks(summary: SweepSummary) -> list[str]:
     short = [k for k in summary.choice.left_out if cells[k].pruned_after is None]
     if short:
         told.append(f"{count(len(short), 'cell')} had too few of the others' seeds to be compared with them.")
+    reasons: dict[str, list[str]] = {}
+    for axis, why in summary.no_importance.items():
+        reasons.setdefault(why, []).append(axis_word(axis))
+    told += [f"No importance is given for {listed(axes)}: {why}." for why, axes in reasons.items()]
     halving = summary.result.halving
     told += [] if halving is None else [_capital(halving.sentence)]
-    told += [_capital(note.rstrip(".")) + "." for note in summary.result.notes]
+    told += [_capital(note.rstrip(".")) + "." for note in summary.result.notes if note != SPENT]
     return list(dict.fromkeys(told))

@@ -10,7 +10,7 @@ from chainrule.experiments.recipes.grid import freeze
 from chainrule.experiments.recipes.words import axis_word
 from chainrule.experiments.sweeps.summary import SweepSummary
 from chainrule.report.records import TextRecord
-from chainrule.report.sweeps.words import count, level_word, listed
+from chainrule.report.sweeps.words import count, level_word, listed, trained_words
 
 MOST_VALUES = 12
 
@@ -68,7 +68,7 @@ def _came_about(summary: SweepSummary) -> str:
     result = summary.result
     stops = Counter(run.stop_reason for one in result for run in one.runs)
     engines = Counter(run.engine for one in result for run in one.runs)
-    parts = [f"{count(result.computed, 'run')} trained in {result.seconds:,.1f} s", f"{result.reused:,} from the store"]
+    parts = [f"{trained_words(result)} in {result.seconds:,.1f} s", f"{result.reused:,} from the store"]
     ended = ", ".join(f"{n:,} by `{reason}`" for reason, n in stops.most_common())
     by = ", ".join(f"{n:,} by `{engine}`" for engine, n in engines.most_common())
     return "Runs: " + "; ".join(parts) + (f". Ended: {ended}. Trained: {by}" if stops else "")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.experiments.recipes.words import axis_word, value_word
 from chainrule.experiments.sweeps.metrics import Middle
 from chainrule.stats import MIN_PAIRS, RateInterval
+
+if TYPE_CHECKING:
+    from chainrule.experiments.sweeps.result import SweepResult
 
 
 def shown(value: float, digits: int = 3) -> str:
@@ -57,7 +60,7 @@ def percent(share: float) -> str:
 def score_text(score: RateInterval | Middle, noun: str = "") -> str:
     """Write a score for a sentence: ``28 of 30 seeds (78 to 99 %)`` or ``a median of 0.12 (0.1 to 0.2)``."""
     if isinstance(score, RateInterval):
-        return f"{score.successes} of {score.n} seeds ({percent(score.low)} to {percent(score.high)} %)"
+        return f"{score.successes} of {count(score.n, 'seed')} ({percent(score.low)} to {percent(score.high)} %)"
     return f"a median {noun} of {middle_text(score)} over {count(score.n, 'seed')}".replace("  ", " ")
 
 
@@ -85,6 +88,13 @@ def place_values(place: Mapping[str, Any], axes: Iterable[str]) -> str:
 def level_word(value: Any) -> str:
     """Write one value of an axis; – for cells without that axis."""
     return "–" if value is None else value_word(value)
+
+
+def trained_words(result: SweepResult) -> str:
+    """Say how many runs were trained, and what they were for: ``80 runs trained (20 to score the best again)``."""
+    parts = [f"{result.rescored:,} to score the best again"] if result.rescored else []
+    parts += [f"{result.asked:,} for questions"] if result.asked else []
+    return f"{count(result.computed, 'run')} trained" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
