@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chainrule.errors import ConfigError
+from chainrule.errors import ConfigError, StoreError
 from chainrule.experiments.store import Store
 from tests.store.conftest import Open, Pairs, assert_same
 
@@ -51,7 +52,7 @@ def test_a_sound_store_is_found_sound(opened: Open, mixed: Pairs, plain: Pairs) 
         ("DELETE FROM columns", "columns: 0 runs are listed, 12 were saved"),
         (
             "DELETE FROM columns WHERE name_id = (SELECT id FROM words WHERE text = 'accuracy')",
-            "unknown final value 'accuracy'",
+            "columns: values of accuracy are missing",
         ),
         ("DELETE FROM runs WHERE seed = 5", "columns: they list 12 runs, but there are 10"),
         ("DELETE FROM batches", "runs: 12 belong to no save"),
@@ -69,6 +70,30 @@ def test_damage_is_found_and_named(tmp_path: Path, plain: Pairs, damage: str, to
         report = store.check()
     assert not report.is_sound
     assert any(told in problem for problem in report.problems), report.problems
+
+
+@pytest.mark.parametrize("name", ["accuracy", "converged", "series"])
+@pytest.mark.parametrize("save", [1, 2, 3])
+def test_a_value_of_one_save_cannot_be_lost_unseen(tmp_path: Path, plain: Pairs, name: str, save: int) -> None:
+    path = tmp_path / "runs.db"
+    for start in (0, 4, 8):
+        with Store.open(path) as store:
+            store.save(plain[start : start + 4])
+    with sqlite3.connect(path) as connection:
+        hidden = "DELETE FROM columns WHERE batch_id = ? AND name_id = (SELECT id FROM words WHERE text = ?)"
+        assert connection.execute(hidden, (save, name)).rowcount == 1
+    connection.close()
+    asked: list[Callable[[Store], object]] = [
+        lambda store: store.aggregate(metric="accuracy"),
+        lambda store: store.rows(having=["accuracy>=0", "converged>=0"]),
+    ]
+    if name != "series":  # such a save is not joined, and stays what it is
+        asked.append(Store.compact)
+    for ask in asked:
+        with Store.open(path) as store, pytest.raises(StoreError, match="is damaged"):
+            ask(store)
+    with Store.open(path) as store:
+        assert not store.check().is_sound
 
 
 def test_many_problems_are_counted(tmp_path: Path, plain: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,23 @@ class Axis:
 
     values: list[Any]
     codes: Ints
+
+
+class Column(NamedTuple):
+    """A column as it is stored: in rows, one a save that has it.
+
+    Attributes
+    ----------
+    saves, sizes, lists : ndarray (n_saves,)
+        Number of each save, how many values it has, and the number of the text that names all columns of it.
+    data : ndarray
+        The values, end to end.
+    """
+
+    saves: Ints
+    sizes: Ints
+    lists: Ints
+    data: Floats
 
 
 class Frame:
@@ -144,7 +161,7 @@ class Frame:
     @cached_property
     def where(self) -> Ints:
         """The place in `series` of every run's series (n_runs,)."""
-        numbers, wanted = self.series["id"], self._blocks[1].view(np.int64)
+        numbers, wanted = self.series["id"], self._blocks.data.view(np.int64)
         place = wanted - numbers[0] if len(numbers) else wanted
         if not len(numbers) or numbers[-1] - numbers[0] != len(numbers) - 1:  # some number was never given
             place = np.searchsorted(numbers, wanted)
@@ -155,20 +172,26 @@ class Frame:
     @property
     def total(self) -> int:
         """How many runs there are."""
-        return int(self._blocks[1].size)
+        return int(self._blocks.data.size)
 
     @cached_property
-    def _blocks(self) -> tuple[Ints, Floats, Ints]:
-        """The saves, the series of all runs, and how many runs each save has."""
+    def _blocks(self) -> Column:
+        """The series of all runs: a column that every save has."""
         found = self._column("series")
         chosen = select(batches.c.saved, batches.c.machine_id, batches.c.n, batches.c.tag)
         table = self._whole(plain_rows(self.connection, chosen), 4)
         if (tags_of(*table[:, :-1].T) != table[:, -1]).any():
             raise ValueError("what is known of a save has changed")
         total = int(table[:, 2].sum())
-        if found[1].size != total:
-            raise ValueError(f"{found[1].size} runs are listed, {total} were saved")
+        if found.data.size != total:
+            raise ValueError(f"{found.data.size} runs are listed, {total} were saved")
         return found
+
+    @cached_property
+    def _lists(self) -> dict[int, frozenset[str]]:
+        """The names of all columns of a save, by the number of the text that tells them."""
+        texts = self.known.get(self.connection, np.unique(self._blocks.lists).tolist())
+        return {number: frozenset(json.loads(text)) for number, text in texts.items()}
 
     def values(self, name: str) -> Floats:
         """Return a value of every run (n_runs,), NaN where a run has none; `ConfigError` lists what there is."""
@@ -176,41 +199,36 @@ class Frame:
 
     def _fit(self, name: str) -> Floats:
         """Return a column, filled up with NaN where a save lacks it."""
-        saves, data, sizes = self._column(name)
-        all_saves, _, all_sizes = self._blocks
-        if np.array_equal(saves, all_saves) and np.array_equal(sizes, all_sizes):
+        blocks = self._blocks
+        having = [number for number, names in self._lists.items() if name in names]
+        has = np.isin(blocks.lists, having)
+        if len(has) and not has.any():
+            raise ConfigError(unknown_name("final value", name, self.value_names()))
+        saves, sizes, lists, data = self._column(name)
+        wanted = (blocks.saves[has], blocks.sizes[has], blocks.lists[has])
+        if not all(map(np.array_equal, (saves, sizes, lists), wanted)):
+            raise ValueError(f"values of {name} are missing")
+        if has.all():
             return data
-        if name in FACTS or not len(saves):
-            names = self.value_names()
-            if name in names:  # every run has its facts, and what has a name has a row
-                raise ValueError(f"values of {name} are missing")
-            raise ConfigError(unknown_name("final value", name, names))
-        place = np.minimum(np.searchsorted(all_saves, saves), len(all_saves) - 1)
-        if (all_saves[place] != saves).any() or (all_sizes[place] != sizes).any():
-            raise ValueError(f"the column {name} does not fit the others")
-        has = np.zeros(len(all_saves), dtype=bool)
-        has[place] = True
-        values = np.full(len(self.where), np.nan)
-        values[np.repeat(has, all_sizes)] = data
+        values = np.full(self.total, np.nan)
+        values[np.repeat(has, blocks.sizes)] = data
         return values
 
     def value_names(self) -> list[str]:
         """Return what `values` knows: facts of every run, and final values."""
-        numbers = self.connection.scalars(select(columns.c.name_id).distinct()).all()
-        names = self.known.get(self.connection, numbers).values()
-        return [*FACTS, *sorted(set(names) - {*FACTS, "series"})]
+        return [*FACTS, *sorted(frozenset().union(*self._lists.values()) - {*FACTS, "series"})]
 
-    def _column(self, name: str) -> tuple[Ints, Floats, Ints]:
-        """Return the saves that have a column, its values end to end, and how many each save has."""
+    def _column(self, name: str) -> Column:
+        """Read a column, save by save."""
         number = self.known.find(self.connection, [name]).get(name, ABSENT)
-        chosen = select(columns.c.batch_id, columns.c.checksum, columns.c.data).order_by(columns.c.batch_id)
-        rows = plain_rows(self.connection, chosen.where(columns.c.name_id == number))
-        for save, checksum, data in rows:
-            if column_checksum(number, save, data) != checksum:
+        chosen = select(columns.c.batch_id, columns.c.names_id, columns.c.checksum, columns.c.data)
+        rows = plain_rows(self.connection, chosen.where(columns.c.name_id == number).order_by(columns.c.batch_id))
+        for save, names, checksum, data in rows:
+            if column_checksum(number, save, names, data) != checksum:
                 raise ValueError(f"the checksum of a column is wrong: {name}, save {save}")
-        sizes = np.array([len(row[2]) // 8 for row in rows], dtype=np.int64)
-        saves = np.array([row[0] for row in rows], dtype=np.int64)
-        return saves, np.frombuffer(b"".join([row[2] for row in rows]), "<f8"), sizes
+        saves, lists = (np.array([row[k] for row in rows], dtype=np.int64) for k in (0, 1))
+        sizes = np.array([len(row[3]) // 8 for row in rows], dtype=np.int64)
+        return Column(saves, sizes, lists, np.frombuffer(b"".join([row[3] for row in rows]), "<f8"))
 
     @staticmethod
     def _whole(rows: Sequence[tuple[Any, ...]], width: int) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from chainrule.experiments.store.database import SCHEMA_NAME, Database
 from chainrule.experiments.store.owners import drop_dead
 from chainrule.experiments.store.tables import columns
 from chainrule.experiments.store.words import Words
-from chainrule.experiments.store.writing import column_checksum
+from chainrule.experiments.store.writing import column_checksum, column_row, list_of
 
 BLOCK = 8192
 """Runs whose values are put into one row."""
@@ -45,7 +45,7 @@ def compact(database: Database) -> CompactReport:
         sizes = [(row[0], row[1] // 8) for row in connection.execute(length.order_by(columns.c.batch_id))]
     for block in _blocks(sizes):
         with database.write() as connection:
-            joined += _join(connection, block)
+            joined += _join(connection, known, block)
     database.vacuum()
     return CompactReport(freed, joined, before, size_of(database))
 
@@ -64,22 +64,37 @@ c.relnamespace WHERE n.nspname = '{SCHEMA_NAME}' AND c.relkind = 'r'"
         return int(connection.scalar(text(relations)) or 0)
 
 
-def _join(connection: Connection, saves: Sequence[tuple[int, int]]) -> int:
+def _join(connection: Connection, known: Words, saves: Sequence[tuple[int, int]]) -> int:
     """Put the columns of some saves into one row each, under the first save; return how many rows fewer there are."""
     numbers = [save for save, _ in saves]
     found: dict[int, dict[int, bytes]] = {}
+    lists: dict[int, int] = {}
     for row in connection.execute(select(columns).where(columns.c.batch_id.in_(numbers))):
-        if column_checksum(row.name_id, row.batch_id, row.data) != row.checksum:
+        if column_checksum(row.name_id, row.batch_id, row.names_id, row.data) != row.checksum:
             raise ValueError(f"the checksum of a column is wrong: save {row.batch_id}")
         found.setdefault(row.name_id, {})[row.batch_id] = row.data
+        lists[row.batch_id] = row.names_id
+    names_id = _joined_list(connection, known, found, lists)
     rows = []
     for name, parts in sorted(found.items()):
         data = b"".join(parts.get(save, NAN * size) for save, size in saves)
-        checksum = column_checksum(name, numbers[0], data)
-        rows.append({"name_id": name, "batch_id": numbers[0], "checksum": checksum, "data": data})
+        rows.append(column_row(name, numbers[0], names_id, data))
     connection.execute(delete(columns).where(columns.c.batch_id.in_(numbers)))
     connection.execute(insert(columns), rows)
     return sum(map(len, found.values())) - len(rows)
+
+
+def _joined_list(
+    connection: Connection, known: Words, found: Mapping[int, Mapping[int, bytes]], lists: Mapping[int, int]
+) -> int:
+    """Return the number of the list of all columns that some saves have; `ValueError` if one of them is missing."""
+    texts = known.get(connection, [*found, *lists.values()])
+    for save, number in lists.items():
+        there = [texts[name] for name, parts in found.items() if save in parts]
+        if list_of(there) != texts[number]:
+            raise ValueError(f"a column is missing: save {save}")
+    names = list_of(texts[name] for name in found)
+    return known.put(connection, [names])[names]
 
 
 def _blocks(sizes: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

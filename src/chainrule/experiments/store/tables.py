@@ -3,7 +3,8 @@
 Every text that repeats (a setting's parts, an engine's name, a list of metric names) is one row of `words`, found by
 its hash. A *series* is a setting on certain data in a certain arithmetic; its runs differ in their seed only, and are
 kept side by side. What a query over very many runs needs lies in `columns`: for each final value and each save one row
-that holds the values of all those runs as raw bytes, so that a million of them are read in some thousand rows.
+that holds the values of all those runs as raw bytes, so that a million of them are read in some thousand rows. Each of
+these rows names all columns of its save, so that one that a damaged page hides is missed.
 
 Whatever the file system or the disk may do to the bytes, no row is believed unseen: `words` carry their hash, `runs`
 a checksum over all their fields, arrays and columns a checksum of their bytes, the others a tag of their numbers.
@@ -116,6 +117,7 @@ columns = Table(
     metadata,
     Column("name_id", Integer, nullable=False),
     Column("batch_id", Integer, nullable=False),
+    Column("names_id", Integer, nullable=False),
     Column("checksum", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("name_id", "batch_id"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import operator
 import struct
 import zlib
@@ -43,9 +44,20 @@ def checksum_of(row: Mapping[str, Any], series_key: bytes) -> int:
     return zlib.crc32(repr(values).encode())
 
 
-def column_checksum(name_id: int, batch_id: int, data: bytes) -> int:
+def column_checksum(name_id: int, batch_id: int, names_id: int, data: bytes) -> int:
     """Return the checksum of a row of `columns`."""
-    return zlib.crc32(data, zlib.crc32(struct.pack("<qq", name_id, batch_id)))
+    return zlib.crc32(data, zlib.crc32(struct.pack("<qqq", name_id, batch_id, names_id)))
+
+
+def list_of(names: Iterable[str]) -> str:
+    """Return the text that names all columns of a save."""
+    return json.dumps(sorted(names))
+
+
+def column_row(name_id: int, batch_id: int, names_id: int, data: bytes) -> dict[str, Any]:
+    """Return a row of `columns`."""
+    row = {"name_id": name_id, "batch_id": batch_id, "names_id": names_id, "data": data}
+    return row | {"checksum": column_checksum(name_id, batch_id, names_id, data)}
 
 
 def series_texts(task: Task) -> tuple[str, str, str, str, str]:
@@ -179,11 +191,9 @@ def put_columns(
 ) -> None:
     """Write the columns of one save."""
     found = columns_of(records, [row["series_id"] for row in rows])
-    ids = known.put(connection, found)
-    made = [
-        {"name_id": ids[name], "batch_id": batch, "data": data, "checksum": column_checksum(ids[name], batch, data)}
-        for name, data in found.items()
-    ]
+    names = list_of(found)
+    ids = known.put(connection, [*found, names])
+    made = [column_row(ids[name], batch, ids[names], data) for name, data in found.items()]
     connection.execute(insert(columns), sorted(made, key=operator.itemgetter("name_id")))
 
 
