@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import URL
 
 from chainrule.errors import StoreError
+from chainrule.experiments.store import Store
 from chainrule.experiments.store.place import place_of
 from chainrule.experiments.store.trouble import explain
 
@@ -70,7 +71,7 @@ def test_the_words_of_a_server_are_redacted(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PGPASSWORD", "from environment")
     place = place_of("postgresql://me:a%40b%2Fc@there/runs")
     error = OSError("cannot use 'a@b/c' (a%40b%2Fc, from environment)\nin line 2")
-    message = explain(place, error)
+    message = str(explain(place, error))
     assert "\n" not in message
     for secret in ("a@b/c", "a%40b", "from environment"):
         assert secret not in message
@@ -91,3 +92,42 @@ def test_no_part_of_a_password_is_shown_in_a_url_that_was_mistyped(typed: str) -
     with pytest.raises(StoreError, match=r"cannot be read \(it is not shown") as caught:
         place_of(typed)
     assert "heim" not in f"{caught.value}"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "me:geheim@there/runs",
+        "me:geheim@there:5432/runs",
+        "me:ge/heim@there/runs",
+        "me@there:geheim/runs",
+        "//me:geheim@there/runs",
+        "postgresql//me:geheim@there/runs",
+        "sqlite://me:geheim@there/runs",
+        "me:geheim@postgresql://there/runs",
+        "there/runs?password=geheim",
+        "there/runs?sslmode=require&sslpassword=geheim",
+    ],
+)
+def test_a_url_without_its_scheme_is_no_file(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for where in (typed, None):
+        monkeypatch.setenv("CHAINRULE_STORE", typed)
+        with pytest.raises(StoreError) as caught:
+            Store.open(where)
+        assert "heim" not in f"{caught.value!r} {caught.value.__cause__!r}"
+        assert "postgresql://" in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_be_called_so_where_it_is_plainly_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert place_of("./me@10:30.db").path == Path("me@10:30.db")
+    assert place_of("../me@10:30.db").path == Path("../me@10:30.db")
+    assert place_of("/x/me@10:30.db").path == Path("/x/me@10:30.db")
+    assert place_of("sqlite:////x/me@10:30.db").path == Path("/x/me@10:30.db")
+    assert place_of(Path("me@10:30.db")).path == Path("me@10:30.db")
+    for plain in ("me@home.db", "10:30.db"):
+        with Store.open(plain):
+            assert Path(plain).exists()

@@ -119,9 +119,11 @@ def test_random_groupings_agree_with_numpy() -> None:
     code, values = random.integers(0, 40, 5000), random.normal(size=5000)
     values[random.random(5000) < 0.1] = np.nan
     passed = random.random(5000) < 0.3
-    for k, (n, successes, counted, mean, median) in enumerate(_group(code, 41, values, passed)):
-        mine = values[code == k]
-        assert (n, successes, counted) == (mine.size, passed[code == k].sum(), (~np.isnan(mine)).sum())
+    judged = passed | (random.random(5000) < 0.5)
+    for k, (n, successes, known, counted, mean, median) in enumerate(_group(code, 41, values, passed, judged)):
+        mine, here = values[code == k], code == k
+        assert (n, successes, known) == (mine.size, passed[here].sum(), judged[here].sum())
+        assert counted == (~np.isnan(mine)).sum()
         if counted:
             assert mean == pytest.approx(np.nanmean(mine), rel=1e-12)
             assert median == np.nanmedian(mine)
@@ -154,6 +156,22 @@ def test_settings_axes_and_metrics_are_listed(filled: Store, grid: Pairs) -> Non
     assert len(filled.settings(limit=2)) == 2
     assert filled.axes() == {"network.hidden": 2, "network.layers": 2, "training.learning_rate": 3}
     assert {"seed", "converged", "epochs", "loss"} <= set(filled.metrics())
+
+
+def test_runs_without_a_rule_are_not_failures(store: Store, grid: Pairs) -> None:
+    setting = setting_of(learning_rate=3.0, stopping="patience(3)", validation=0.25)
+    without = train(make_tasks([(setting, range(4))]))
+    store.save([*grid, *without])
+    assert [info.can_converge for info in store.settings()] == [True] * 6 + [False]
+    at_three = [run.converged for task, run in grid if task.setting.config.learning_rate == 3.0]
+    (group,) = store.aggregate(where={"training.learning_rate": 3.0})
+    assert (group.n, group.judged, group.successes) == (len(at_three) + 4, len(at_three), sum(at_three))
+    assert group.rate == sum(at_three) / len(at_three)
+    (alone,) = store.aggregate(where={"training.validation": 0.25})
+    assert (alone.n, alone.judged, alone.successes) == (4, 0, 0)
+    assert math.isnan(alone.rate)
+    (by_rule,) = store.aggregate(success="epochs>=0", where={"training.learning_rate": 3.0})
+    assert (by_rule.judged, by_rule.rate) == (len(at_three) + 4, 1.0)
 
 
 def test_an_empty_store_answers(store: Store) -> None:

@@ -21,6 +21,7 @@ from chainrule.experiments.store.writing import FACTS, column_checksum
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 OTHERS = {"data.fingerprint": "data_id", "numerics": "numerics_id"}
 """Axes that no recipe names: the text itself is the value."""
@@ -239,7 +240,7 @@ class Frame:
         return table
 
 
-def chosen_series(frame: Frame, where: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+def chosen_series(frame: Frame, where: Mapping[str, Any]) -> Mask:
     """Return which series lie where `where` says: on each axis at a value, or at one of a list of values."""
     keep = np.ones(len(frame.series["id"]), dtype=bool)
     for name, wanted in where.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 from chainrule.errors import StoreError
 from chainrule.experiments.store.place import Place
 from chainrule.experiments.store.tables import APPLICATION_ID
-from chainrule.experiments.store.trouble import damaged, guard
+from chainrule.experiments.store.trouble import guard
 
 TIMEOUT = 30.0
 """Seconds to wait for another writer."""
@@ -31,6 +32,9 @@ SCHEMA_NAME = "chainrule"
 """Our tables' own schema in a PostgreSQL database, which may hold other things."""
 
 MAGIC = b"SQLite format 3\0"
+HEAD = 100
+"""Bytes of an SQLite file that say what it is."""
+
 WAYS = ("rw", "ro", "immutable", "copy")
 """How a file may be opened to read only: the first leaves nothing behind, the last works in any folder."""
 
@@ -118,9 +122,11 @@ class Database:
 
     def _open_file(self, path: Path, create: bool) -> Engine:
         with guard(self.place):
-            self.is_new = self._check_file(path, create and not self.read_only)
+            with _permitted(f"the store {self.place.shown} cannot be read"):
+                self.is_new = self._check_file(path, create and not self.read_only)
             if not self.read_only:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                with _permitted(f"cannot make the folder of the store {self.place.shown}"):
+                    path.parent.mkdir(parents=True, exist_ok=True)
                 return _sqlite_engine(self._connector(path, "rwc"))
         for way in WAYS:
             engine = _sqlite_engine(self._connector(path, way))
@@ -141,16 +147,20 @@ class Database:
         shown = self.place.shown
         if path.is_dir():
             raise StoreError(f"{shown} is a folder: name a file in it, such as {shown}/chainrule.db")
-        if not path.exists() or path.stat().st_size == 0:
+        size = path.stat().st_size if path.exists() else 0
+        if not size:
             if not create:
-                raise StoreError(f"there is no store at {shown}")
+                what = ": the file is empty" if path.exists() else "; 'chainrule sweep --store' makes one"
+                raise StoreError(f"there is no store at {shown}{what}")
             return True
         with path.open("rb") as file:
-            head = file.read(100)
-        if not head.startswith(MAGIC):
+            head = file.read(HEAD)
+        if not head.startswith(MAGIC[: len(head)]):
             raise StoreError(f"{shown} is no SQLite file: name another file for the store")
-        if len(head) < 100:
-            raise damaged(self.place, "it ends within its first page")
+        whole = _size_told(head)
+        if size < whole and not any(_has_bytes(path.with_name(path.name + log)) for log in ("-wal", "-journal")):
+            told = f"{size:,} of {whole:,} bytes are" if len(head) == HEAD else "the file's first page is not"
+            raise StoreError(f"the store {shown} is cut off: {told} there; copy it again, or go back to another copy")
         return False
 
     def _connector(self, path: Path, way: str) -> Connector:
@@ -167,8 +177,7 @@ class Database:
                 if file.exists():
                     shutil.copyfile(file, copy.with_name(file.name))
             return Connector(f"file:{quote(str(copy))}?mode=rw", self.timeout, True)
-        has_log = log.exists() and log.stat().st_size > 0
-        immutable = way == "immutable" and not has_log
+        immutable = way == "immutable" and not _has_bytes(log)
         mode = way if way in ("rwc", "rw") else "ro"
         uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if immutable else ''}"
         return Connector(uri, self.timeout, way != "rwc")
@@ -179,7 +188,7 @@ class Database:
         url = self.place.url
         assert url is not None, "a place has a path or a URL"
         try:
-            import psycopg  # noqa: F401
+            import psycopg
         except ImportError:
             raise StoreError("a store in PostgreSQL needs psycopg: pip install 'chainrule[postgres]'") from None
         wait = round(1000 * self.timeout)
@@ -191,10 +200,11 @@ class Database:
             "keepalives_count": "3",
             "tcp_user_timeout": "30000",
         }
+        given = {name: value for name, value in defaults.items() if name not in url.query}
         with guard(self.place):
             engine = create_engine(
                 url,
-                connect_args={name: value for name, value in defaults.items() if name not in url.query},
+                connect_args={**given, "cursor_factory": _binary_cursor(psycopg.Cursor)},
                 pool_pre_ping=True,
                 hide_parameters=True,
             )
@@ -207,6 +217,17 @@ class Database:
             connection.commit()  # type: ignore[attr-defined]
 
         return engine
+
+
+def _binary_cursor(cursor: type[Any]) -> type[Any]:
+    """Return a kind of cursor that asks for bytes as they are: as text they are twice as long, and slow to read."""
+
+    class BinaryCursor(cursor):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.format = 1  # psycopg.pq.Format.BINARY
+
+    return BinaryCursor
 
 
 class Connector:
@@ -252,6 +273,28 @@ class Connector:
         if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
             return True
         return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0)
+
+
+def _size_told(head: bytes) -> int:
+    """Return the bytes that an SQLite file should have, as its first 100 tell (sqlite.org/fileformat.html, 1.3)."""
+    if len(head) < HEAD:
+        return HEAD
+    page, changes, pages, valid_for = struct.unpack(">16xH6xII60xI4x", head)
+    return (65_536 if page == 1 else page) * pages if changes == valid_for else 0
+
+
+@contextmanager
+def _permitted(what: str) -> Iterator[None]:
+    """Say what the system forbids."""
+    try:
+        yield
+    except PermissionError as error:
+        raise StoreError(f"{what} ({error.strerror}): the file or its folder is forbidden to you") from None
+
+
+def _has_bytes(path: Path) -> bool:
+    """Return whether there is a file, and something in it."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _sqlite_engine(connector: Connector) -> Engine:

@@ -22,6 +22,10 @@ UNREADABLE = (
     "the store's URL cannot be read (it is not shown, because it may hold a password); write "
     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ : / in a password as %40 %3A %2F"
 )
+UNLIKE = (
+    "the store's place cannot be read (it is not shown, because it may hold a password): a URL begins with "
+    "postgresql://, and the path of a file whose name holds @ and : with ./ or /"
+)
 _SECRET = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
 
 
@@ -72,16 +76,28 @@ def place_of(where: str | Path | None = None) -> Place:
     text = os.fspath(where)
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise StoreError(f"'{one_line(text)}' is no place of a store: {FORMS}")
-    scheme, found, rest = text.partition("://")
-    if not isinstance(where, Path) and re.match(r"\s*postgres\w*(\+\w+)?:(?!//)", text, re.IGNORECASE):
-        raise StoreError(UNREADABLE)  # a slash is missing: no path, and not to be shown either
-    if isinstance(where, Path) or not found:
+    if isinstance(where, Path):
         return _file(text)
-    if scheme == "sqlite":
-        return _file(rest.removeprefix("/"))
+    if re.match(r"\s*postgres\w*(\+\w+)?:(?!//)", text, re.IGNORECASE):
+        raise StoreError(UNREADABLE)  # a slash is missing: no path, and not to be shown either
+    scheme, found, rest = text.partition("://")
+    if scheme == "sqlite" and found:
+        text, found = rest.removeprefix("/"), ""
+    if not found:
+        if _may_be_url(text):
+            raise StoreError(UNLIKE)
+        return _file(text)
     if not re.fullmatch(r"postgres(ql)?(\+psycopg)?", scheme):
-        raise StoreError(f"no store can be at a URL that begins with '{one_line(scheme, 20)}://': {FORMS}")
+        told = f" that begins with '{scheme}://'" if re.fullmatch(r"[A-Za-z][\w+.-]{,20}", scheme) else ""
+        raise StoreError(f"no store can be at a URL{told}: {FORMS}")
     return _postgres(rest)
+
+
+def _may_be_url(text: str) -> bool:
+    """Return whether a path may be a URL that lacks its scheme, ``me:password@host/runs``."""
+    if re.match(r"\.{0,2}/(?!/)", text) or (os.name == "nt" and re.match(r"[A-Za-z]:[\\/]", text)):
+        return False
+    return ("@" in text and ":" in text) or re.search(r"[?&][^=]*(pass|secret|token)[^=]*=", text) is not None
 
 
 def _file(text: str) -> Place:

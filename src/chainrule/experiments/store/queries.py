@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import ConfigError, one_line
 from chainrule.experiments.recipes.grid import Setting
 from chainrule.experiments.store.axes import axes_of
-from chainrule.experiments.store.columns import Floats, Frame, Ints, chosen_series
+from chainrule.experiments.store.columns import Floats, Frame, Ints, Mask, chosen_series
 from chainrule.experiments.store.reading import read_series
+from chainrule.optim.stopping import STOPPING_RULES
 
 _RULE = re.compile(r"\s*(?P<name>.+?)\s*(?P<test>>=|<=)\s*(?P<bound>[-+0-9.eE_infa]+)\s*")
 CONVERGED = "converged"
+STOPPING = "training.stopping"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Rule:
     at_least: bool
     bound: float
 
-    def holds(self, values: Floats) -> npt.NDArray[np.bool_]:
+    def holds(self, values: Floats) -> Mask:
         """Return which values pass."""
         return values >= self.bound if self.at_least else values <= self.bound
 
@@ -61,6 +62,9 @@ class Group:
         Runs.
     successes : int
         Those for which the success rule held.
+    judged : int
+        Those of which can be said whether they succeeded: under ``converged``, the runs whose setting has a stopping
+        rule that means success; under any other rule all.
     counted : int
         Those that have the metric, as a number.
     mean, median : float
@@ -70,25 +74,30 @@ class Group:
     place: dict[str, Any]
     n: int
     successes: int
+    judged: int
     counted: int
     mean: float
     median: float
 
     @property
     def rate(self) -> float:
-        """The share of successes."""
-        return self.successes / self.n if self.n else math.nan
+        """The share of successes among the runs that can be judged; NaN if there are none."""
+        return self.successes / self.judged if self.judged else math.nan
 
 
 @dataclass(frozen=True)
 class SeriesInfo:
-    """A setting on certain data in a certain arithmetic, and how many of its runs are stored and converged."""
+    """A setting on certain data in a certain arithmetic, and how many of its runs are stored and converged.
+
+    `can_converge` says whether it has a stopping rule that means success.
+    """
 
     setting: Setting
     data: str
     numerics: str
     n: int
     converged: int
+    can_converge: bool
 
     @property
     def place(self) -> dict[str, Any]:
@@ -116,7 +125,8 @@ def aggregate(
     present, code = np.unique(code, return_inverse=True)
     keep = chosen_series(frame, where or {})[frame.where]
     values, passed = frame.values(metric)[keep], rule.holds(frame.values(rule.name)[keep])
-    groups = _group(code[frame.where][keep], len(present), values, passed)
+    judged = _can_converge(frame)[frame.where][keep] | passed if rule.name == CONVERGED else np.ones_like(passed)
+    groups = _group(code[frame.where][keep], len(present), values, passed, judged)
     places = [_place(int(number), axes, [axis.values for axis in found]) for number in present]
     made = [Group(place, *numbers) for place, numbers in zip(places, groups, strict=True) if numbers[0]]
     return sorted(made, key=lambda group: [_sort_key(group.place[name]) for name in axes])
@@ -131,12 +141,28 @@ def _place(number: int, axes: Sequence[str], values: Sequence[list[Any]]) -> dic
     return {name: place[name] for name in axes}
 
 
+def _can_converge(frame: Frame) -> Mask:
+    """Return which series (n_series,) have a stopping rule that means success."""
+    if not len(frame.series["id"]):
+        return np.zeros(0, dtype=bool)
+    axis = frame.axis(STOPPING)
+    has_one = np.array([can_converge(value) for value in axis.values] + [False], dtype=bool)
+    return has_one[axis.codes]
+
+
+def can_converge(stopping: Sequence[str]) -> bool:
+    """Return whether one of some stopping rules means success; one that only a later chainrule knows may."""
+    rules = [STOPPING_RULES.get(text.partition("(")[0]) for text in stopping]
+    return any(rule is None or rule.converged for rule in rules)
+
+
 def _group(
-    code: Ints, n_groups: int, values: Floats, passed: npt.NDArray[np.bool_]
-) -> list[tuple[int, int, int, float, float]]:
-    """Return n, successes, counted, mean and median of each group."""
+    code: Ints, n_groups: int, values: Floats, passed: Mask, judged: Mask
+) -> list[tuple[int, int, int, int, float, float]]:
+    """Return n, successes, judged, counted, mean and median of each group."""
     n = np.bincount(code, minlength=n_groups)
-    successes = np.bincount(code, weights=passed, minlength=n_groups).astype(np.int64)
+    successes = np.bincount(code[passed], minlength=n_groups)
+    known = n if judged.all() else np.bincount(code[judged], minlength=n_groups)
     number = ~np.isnan(values)
     if not number.all():
         code, values = code[number], values[number]
@@ -150,7 +176,7 @@ def _group(
         mean[some] = np.add.reduceat(values, start[some]) / counted[some] if some.any() else ()
         low, high = values[(start + (counted - 1) // 2)[some]], values[(start + counted // 2)[some]]
         median[some] = np.where(low == high, low, (low + high) / 2)
-    columns = (n, successes, counted, mean, median)
+    columns = (n, successes, known, counted, mean, median)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -169,9 +195,10 @@ def settings(frame: Frame, limit: int | None = None) -> list[SeriesInfo]:
     n = np.bincount(frame.where, minlength=n_series)
     converged = np.bincount(frame.where, weights=frame.values(CONVERGED), minlength=n_series) if len(n) else n
     told = read_series(frame.connection, frame.known, lambda statement: statement.limit(limit))
+    can = (_can_converge(frame) | (converged > 0)).tolist()
     return [
-        SeriesInfo(Setting(*texts[:3]), *texts[3:], n=runs, converged=int(successes))
-        for (texts, _), runs, successes in zip(told.values(), n.tolist(), converged.tolist(), strict=False)
+        SeriesInfo(Setting(*texts[:3]), *texts[3:], n=runs, converged=int(successes), can_converge=one)
+        for (texts, _), runs, successes, one in zip(told.values(), n.tolist(), converged.tolist(), can, strict=False)
     ]
 
 

@@ -29,7 +29,7 @@ from chainrule.experiments.store.reading import Reader
 from chainrule.experiments.store.records import Record, machine_text, record_of, row_of, run_of
 from chainrule.experiments.store.schema import prepare
 from chainrule.experiments.store.tables import series
-from chainrule.experiments.store.trouble import guard
+from chainrule.experiments.store.trouble import guard, opening
 from chainrule.experiments.store.words import Words
 from chainrule.experiments.store.writing import Origin, put_records, stored_digests
 from chainrule.runs import Run
@@ -94,10 +94,12 @@ class Store:
         StoreError
             If there is none, it cannot be reached, read or written, is damaged, or comes from a later chainrule.
         """
-        database = Database(place_of(where), create, read_only, timeout)
+        with opening():
+            database = Database(place_of(where), create, read_only, timeout)
         store = cls(database, keep_weights=keep_weights, keep_histories=keep_histories, lifetime=lifetime)
         try:
-            prepare(database, store.known, create)
+            with opening():
+                prepare(database, store.known, create)
         except BaseException:
             database.close()
             raise
