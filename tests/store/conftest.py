@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from chainrule import Runs
+from chainrule.cli import main
 from chainrule.experiments.recipes.grid import Setting, make_setting
 from chainrule.experiments.running.tasks import Task, make_tasks, source_of
 from chainrule.experiments.store import Store
@@ -156,3 +160,40 @@ def opened(where: str) -> Iterator[Open]:
 def store(opened: Open) -> Store:
     """An empty store."""
     return opened()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left."""
+
+    status: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run commands in this test's own folder, 100 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("CHAINRULE_STORE", raising=False)
+
+    def run(*arguments: str) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main(["store", *arguments])
+        return Result(status, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def filled(cli: Cli, plain: Pairs) -> Cli:
+    """A store with two settings from six seeds each."""
+    with Store.open("chainrule.db") as store:
+        store.save(plain)
+    return cli

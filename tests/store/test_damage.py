@@ -74,6 +74,21 @@ def test_a_file_that_was_cut_off(sound: Path, tmp_path: Path, length: int) -> No
         assert store.check().problems == []
 
 
+def test_a_file_whose_rest_lies_in_its_log_is_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with Store.open(path) as store:
+        store.save(made_up(0, 20))
+        before = {file.name: file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith("-shm")}
+        assert len(before["runs.db-wal"]) > len(before["runs.db"])
+    left = tmp_path / "left"
+    left.mkdir()
+    for name, data in before.items():
+        (left / name).write_bytes(data)
+    with Store.open(left / "runs.db", read_only=True) as store:
+        assert store.count() == 20
+        assert store.check().problems == []
+
+
 @settings(max_examples=200)
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(1, 255))
 def test_no_changed_byte_changes_an_array(place: float, value: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from chainrule.experiments.running.obtain import obtain
 from chainrule.experiments.running.tasks import make_tasks
 from chainrule.experiments.store import Store
 from tests.store.conftest import Open, Pairs, assert_same, setting_of
+from tests.store.makers import made_up
 
 
 def test_runs_of_every_kind_come_back_to_the_last_bit(opened: Open, mixed: Pairs) -> None:
@@ -24,8 +26,6 @@ def test_runs_of_every_kind_come_back_to_the_last_bit(opened: Open, mixed: Pairs
 
 
 def test_odd_numbers_come_back_to_the_last_bit(store: Store, plain: Pairs) -> None:
-    from dataclasses import replace
-
     task, run = plain[0]
     payload = np.array([0x7FF8_0000_0000_BEEF, 0x8000_0000_0000_0000, 0xFFF0_0000_0000_0000], np.uint64).view("f8")
     odd = replace(
@@ -82,8 +82,6 @@ def test_stored_runs_are_not_claimed(opened: Open, plain: Pairs) -> None:
 
 
 def test_saving_again_changes_nothing_and_other_numbers_are_refused(store: Store, plain: Pairs) -> None:
-    from dataclasses import replace
-
     store.save(plain)
     store.save(plain)
     store.save([plain[0], plain[0]])
@@ -140,3 +138,10 @@ def test_the_place_may_come_from_the_environment(tmp_path: Path, monkeypatch: py
         pass
     assert (tmp_path / "from_environment.db").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["from_environment.db"]  # the log is folded in
+
+
+def test_made_up_runs_differ(plain: Pairs) -> None:
+    pairs = made_up(5, 3)
+    assert [task.seed for task, _ in pairs] == [5, 6, 7]
+    assert len({run.theta.tobytes() for _, run in pairs}) == 3
+    assert replace(pairs[0][1], seconds=1.0).final.keys() == plain[0][1].final.keys()

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from chainrule.cli import main
 from chainrule.experiments.store import Store
 from chainrule.stats import success_rate
-from tests.store.conftest import Pairs
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command left."""
-
-    status: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Result]
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run commands in this test's own folder, 100 columns wide."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("CHAINRULE_STORE", raising=False)
-
-    def run(*arguments: str) -> Result:
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["store", *arguments])
-        return Result(status, out.getvalue(), err.getvalue())
-
-    return run
-
-
-@pytest.fixture
-def filled(cli: Cli, plain: Pairs) -> Cli:
-    """A store with two settings from six seeds each."""
-    with Store.open("chainrule.db") as store:
-        store.save(plain)
-    return cli
+from tests.store.conftest import Cli, Pairs
 
 
 def test_a_store_is_listed(filled: Cli, plain: Pairs) -> None:
@@ -79,7 +38,7 @@ def test_groups_have_rates_with_intervals(filled: Cli, plain: Pairs) -> None:
         rate = success_rate(sum(run.final["loss"] <= 0.25 for run in own), len(own))
         assert (group["rate"], group["low"], group["high"]) == (rate.rate, rate.low, rate.high)
         assert group["median"] == np.median([run.final["loss"] for run in own])
-    shown = filled("list", "--by", "training.learning_rate", "--metric", "accuracy").out
+    shown = filled("list", "--by", "training.learning_rate", "--metric", "accuracy", "--success", "accuracy>=2").out
     for text in ("learning_rate", "95 % interval", "median accuracy", "0.0 % to 45.9 %"):
         assert text in shown
     only = json.loads(filled("list", "--where", "training.learning_rate=1.0", "--json").out)
@@ -157,7 +116,13 @@ def test_the_environment_names_the_store(filled: Cli, monkeypatch: pytest.Monkey
         (["export", "runs.xls"], "unknown format '.xls'"),
         (["export", "."], "is a folder"),
         (["merge", "none.db"], "there is no store at none.db"),
+        (["merge", "chainrule.db", "none.db", "--store", "new.db"], "there is no store at none.db"),
+        (["list", "--runs", "--success", "accuracy>=1"], "give one of the two"),
+        (["list", "--store", "me:hush@there/x"], "cannot be read (it is not shown"),
+        (["merge", "chainrule.db", "--store", "me:hush@there/x"], "cannot be read (it is not shown"),
         (["lst"], "unknown command 'lst'; did you mean 'list'?"),
+        (["list", "--sucess", "x"], "no such option '--sucess'; did you mean '--success'?"),
+        (["check", "--limit", "3"], "no such option '--limit'"),
     ],
 )
 def test_mistakes_get_one_line(filled: Cli, arguments: list[str], message: str) -> None:
@@ -168,6 +133,7 @@ def test_mistakes_get_one_line(filled: Cli, arguments: list[str], message: str) 
     assert message in result.err
     assert "hush" not in result.err + result.out
     assert result.out == ""
+    assert [file.name for file in Path().iterdir()] == ["chainrule.db"]  # and nothing is made
 
 
 def test_help_and_a_bare_command(cli: Cli) -> None:

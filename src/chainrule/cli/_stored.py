@@ -24,6 +24,10 @@ FIRST_AXES = (
 )
 """Those shown first of axes with as many values."""
 
+NO_RULE = "no rule"
+RULES = f"{NO_RULE}: no stopping rule says what success is; give --success, as 'accuracy>=0.99'"
+"""What is told in place of a rate of 0 %."""
+
 RUN_COLUMNS = ("seed", "source", "layers", "optimizer", "learning_rate", "stop_reason", "epochs_run")
 
 
@@ -42,7 +46,13 @@ def show_settings(output: Output, store: Store, limit: int) -> None:
     n, n_settings, axes = store.count(), store.count_settings(), store.axes()
     facts = {"store": store.redacted, "runs": n, "settings": n_settings, "bytes": store.size}
     rows = [
-        {**info.place, "n": info.n, "converged": info.converged, "key": info.setting.key}
+        {
+            **info.place,
+            "n": info.n,
+            "converged": info.converged,
+            "can_converge": info.can_converge,
+            "key": info.setting.key,
+        }
         for info in store.settings(limit)
     ]
     output.json({"command": "store list", **facts, "metrics": store.metrics(), "axes": axes, "listed": rows})
@@ -53,10 +63,14 @@ def show_settings(output: Output, store: Store, limit: int) -> None:
     named = sorted(axes, key=lambda axis: (-axes[axis], axis not in FIRST_AXES, axis))[:MOST_AXES] or ["data.source"]
     cells = [
         [*(_word(row.get(axis)) for axis in named), f"{row['n']:,}", share(row["converged"] / row["n"], 1)]
+        if row["can_converge"]
+        else [*(_word(row.get(axis)) for axis in named), f"{row['n']:,}", NO_RULE]
         for row in rows
     ]
     if rows:
         output.detail(table([*map(_short, named), "runs", "converged"], cells, "l" * len(named) + "r"))
+    if not all(row["can_converge"] for row in rows):
+        output.detail(RULES)
     _note_rest(output, n_settings, limit, "setting")
 
 
@@ -75,32 +89,49 @@ def show_groups(
             "groups": [_group_facts(group) for group in groups],
         }
     )
+    if not groups:
+        output.result(f"no runs lie there; {clean(store.redacted)} has {count(store.count(), 'run')}")
+        return
     cells = [_group_cells(group, by) for group in groups[:limit]]
     columns = [*map(_short, by), "runs", "success", "95 % interval", f"median {metric}", f"mean {metric}"]
     output.result(table(columns, cells, "l" * len(by) + "r"))
     output.detail(f"success: {clean(success)}; {clean(store.redacted)}")
+    if left := sum(group.n - group.judged for group in groups):
+        output.detail(f"{RULES}; {count(left, 'run')} without it are left out of the rates")
     _note_rest(output, len(groups), limit, "group")
 
 
 def _group_facts(group: Group) -> dict[str, Any]:
     from chainrule.stats import success_rate
 
-    rate = success_rate(group.successes, group.n)
-    facts = {"n": group.n, "successes": group.successes, "rate": rate.rate, "low": rate.low, "high": rate.high}
+    facts: dict[str, Any] = {"n": group.n, "successes": group.successes, "judged": group.judged}
+    if group.judged:
+        rate = success_rate(group.successes, group.judged)
+        facts |= {"rate": rate.rate, "low": rate.low, "high": rate.high}
+    else:
+        facts |= {"rate": None, "low": None, "high": None}
     return {"place": group.place, **facts, "counted": group.counted, "mean": group.mean, "median": group.median}
 
 
 def _group_cells(group: Group, by: Sequence[str]) -> list[str]:
     facts = _group_facts(group)
-    interval = f"{share(facts['low'], 1)} to {share(facts['high'], 1)}"
+    judged = [share(facts["rate"], 1), f"{share(facts['low'], 1)} to {share(facts['high'], 1)}"]
     values = [number(group.median), number(group.mean)]
-    return [*(_word(group.place[axis]) for axis in by), f"{group.n:,}", share(facts["rate"], 1), interval, *values]
+    return [
+        *(_word(group.place[axis]) for axis in by),
+        f"{group.n:,}",
+        *(judged if group.judged else [NO_RULE, "-"]),
+        *values,
+    ]
 
 
 def show_runs(output: Output, store: Store, where: Mapping[str, Any], rules: Sequence[str], limit: int) -> None:
     """Show single runs."""
     rows = store.rows(where, rules, limit)
     output.json({"command": "store list", "store": store.redacted, "runs": rows})
+    if not rows:
+        output.result(f"no runs are so; {clean(store.redacted)} has {count(store.count(), 'run')}")
+        return
     finals = list(dict.fromkeys(name for row in rows for name in row if name.startswith("final_")))[:3]
     named = [*RUN_COLUMNS, *finals]
     cells = [[_word(row.get(name)) for name in named] for row in rows]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chainrule.cli._choices import find_axis, find_choices, parse_choices
 from chainrule.cli._console import Output, clean, count, pairs
 from chainrule.cli._help import Command, Group
 from chainrule.cli._options import Json, Quiet, parse_path
@@ -32,13 +33,15 @@ Examples:
 
 LIST_EPILOG = """\
 Axes are written as in recipes: training.learning_rate, network.hidden,
-network.activation, data.source, ... also data.fingerprint and numerics.
+network.activation, data.source, ... also data.fingerprint and numerics; the
+last part is enough. An axis given twice to --where may have either value.
 
 Examples:
 
   chainrule store list
   chainrule store list --by network.hidden --by training.optimizer
   chainrule store list --by data.source --metric validation_accuracy
+  chainrule store list --by hidden --success 'accuracy>=0.99'
   chainrule store list --runs --where 'network.hidden=[4, 4]' --where 'loss<=0.01'"""
 
 CHECK_EPILOG = """\
@@ -119,33 +122,22 @@ def open_store(where: str | None, read_only: bool, create: bool = False) -> Stor
     return Store.open(where, create=create, read_only=read_only)
 
 
-def parse_choices(choices: list[str] | None) -> tuple[dict[str, Any], list[str]]:
-    """Read ``training.optimizer=adam`` as values on axes, and ``loss<=0.01`` as rules."""
-    import json
-
-    where: dict[str, Any] = {}
-    rules = []
-    for text in choices or ():
-        axis, equals, value = text.partition("=")
-        if ">=" in text or "<=" in text or not equals:
-            rules.append(text)
-            continue
-        try:
-            where[axis.strip()] = json.loads(value)
-        except ValueError:
-            where[axis.strip()] = value.strip()
-    return where, rules
-
-
 def show(
     store: Where = None,
     by: Annotated[
         list[str] | None, typer.Option("--by", metavar="AXIS", help="Group all runs along this axis; repeatable.")
     ] = None,
-    metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="Whose mean and median.")] = "loss",
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="Whose mean and median \\[default: loss].")
+    ] = None,
     success: Annotated[
-        str, typer.Option("--success", metavar="RULE", help="What counts as success, as 'accuracy>=0.99'.")
-    ] = "converged",
+        str | None,
+        typer.Option(
+            "--success",
+            metavar="RULE",
+            help="What counts as success, as 'accuracy>=0.99' \\[default: converged, by the runs' stopping rules].",
+        ),
+    ] = None,
     where: Choice = None,
     runs: Annotated[bool, typer.Option("--runs", metavar="", help="Show single runs.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="Rows at most.", min=1)] = 20,
@@ -156,16 +148,19 @@ def show(
     from chainrule.cli import _stored
 
     output = Output(quiet, as_json)
-    if runs and by:
-        raise ConfigError("--runs shows single runs and --by groups them: give one of the two")
-    axes, rules = parse_choices(where)
+    for name, given in (("by", by), ("metric", metric), ("success", success)):
+        if runs and given:
+            raise ConfigError(f"--runs shows single runs and --{name} groups of them: give one of the two")
+    typed, rules = parse_choices(where)
     if rules and not runs:
         raise ConfigError(f"--where '{one_line(rules[0])}' chooses single runs: add --runs, or write AXIS=VALUE")
     with open_store(store, read_only=True) as opened:
+        axes = find_choices(opened, typed, rules)
         if runs:
             _stored.show_runs(output, opened, axes, rules, limit)
-        elif by or axes:
-            _stored.show_groups(output, opened, by or [], metric, success, axes, limit)
+        elif by or axes or metric or success:
+            along = [find_axis(opened, name) for name in by or ()]
+            _stored.show_groups(output, opened, along, metric or "loss", success or "converged", axes, limit)
         else:
             _stored.show_settings(output, opened, limit)
 
@@ -223,9 +218,9 @@ def export(
     path = parse_path(file, "FILE")
     if path.is_dir():
         raise ConfigError(f"'{clean(path)}' is a folder; name a file in it, such as {clean(path / 'runs.csv')}")
-    axes, rules = parse_choices(where)
+    typed, rules = parse_choices(where)
     with open_store(store, read_only=True) as opened:
-        n = opened.export(path, axes, rules)
+        n = opened.export(path, find_choices(opened, typed, rules), rules)
     output.json({"command": "store export", "file": str(path), "runs": n})
     output.result(clean(path))
     output.detail(count(n, "run"))
@@ -242,6 +237,8 @@ def merge(
     """Take over the runs of other stores."""
     output = Output(quiet, as_json)
     told, conflicts, damaged = [], 0, 0
+    for where in others:  # all are there before a new store is made
+        open_store(where, read_only=True).close()
     with open_store(store, read_only=False, create=True) as opened:
         for where in others:
             with open_store(where, read_only=True) as other, Bar(output, "runs") as bar:

@@ -8,9 +8,13 @@ What is returned here is stored: after a change here, old stores need a migratio
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
+
+from chainrule.errors import one_line
 
 SHARED = ("bias", "weight_init", "bias_init", "l1", "l2")
 """Fields of dense layers that `mlp` sets for the whole network."""
@@ -37,6 +41,23 @@ def axes_of(kind: str, text: str) -> dict[str, str]:
     else:
         found = _network_axes(json.loads(text))
     return {axis: json.dumps(value, sort_keys=True) for axis, value in found.items()}
+
+
+def unknown_axis(name: str, known: Iterable[str]) -> str:
+    """Say in a line that `name` is no axis, which is the nearest, and which there are, those of a part together."""
+    names = sorted(known)
+    near: dict[str, str] = {}
+    for axis in names:
+        short = axis.rpartition(".")[2]
+        initials = "".join(word[:1] for word in short.split("_"))
+        near |= {short: axis, axis: axis} | ({initials: axis} if initials == name.lower() else {})
+    found = difflib.get_close_matches(one_line(name).lower(), near, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[found[0]]}'?" if found else ""
+    told = []
+    for part, some in groupby(names, lambda axis: axis.partition(".")[0]):
+        shorts = [axis.partition(".")[2] for axis in some]
+        told.append(part if shorts == [""] else f"{part}.{{{', '.join(shorts)}}}")
+    return f"unknown axis '{one_line(name)}'{hint} (known: {', '.join(told)})"
 
 
 def layers_of(text: str) -> str:

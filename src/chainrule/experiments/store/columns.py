@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, select
 
 from chainrule.errors import ConfigError, unknown_name
-from chainrule.experiments.store.axes import axes_of
+from chainrule.experiments.store.axes import axes_of, unknown_axis
 from chainrule.experiments.store.database import plain_rows
 from chainrule.experiments.store.tables import axis_values, batches, columns, series
 from chainrule.experiments.store.words import Words, tags_of
@@ -101,8 +101,8 @@ class Frame:
         numbers, codes = np.unique(value, return_inverse=True)
         texts = self.known.get(self.connection, numbers.tolist())
         own = self._codes(name, word, codes)
-        if not len(word):
-            raise ConfigError(unknown_name("axis", name, [*self.axis_names(), *OTHERS]))
+        if not len(word) and len(own):  # in a store without settings no axis is unknown
+            raise ConfigError(unknown_axis(name, self.axis_names()))
         return Axis([json.loads(texts[number]) for number in numbers.tolist()], own)
 
     def _codes(self, name: str, word: Ints, codes: Ints) -> Ints:
@@ -118,7 +118,8 @@ class Frame:
 
     def axis_names(self) -> list[str]:
         """Return the names of all axes that settings have."""
-        return sorted(self._axis_counts())
+        counts = self._axis_counts()
+        return sorted([*counts, *OTHERS]) if counts else []
 
     def varying(self) -> dict[str, int]:
         """Return the axes on which settings differ, and how many values each has."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
-import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,11 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event, text
-from sqlalchemy.pool import QueuePool
 
 from chainrule.errors import StoreError
 from chainrule.experiments.store.place import Place
-from chainrule.experiments.store.tables import APPLICATION_ID
+from chainrule.experiments.store.sqlite_files import Connector, check_file, has_bytes, make_folder, sqlite_engine
 from chainrule.experiments.store.trouble import guard
 
 TIMEOUT = 30.0
@@ -30,10 +27,6 @@ LOCK = 0x63687275
 
 SCHEMA_NAME = "chainrule"
 """Our tables' own schema in a PostgreSQL database, which may hold other things."""
-
-MAGIC = b"SQLite format 3\0"
-HEAD = 100
-"""Bytes of an SQLite file that say what it is."""
 
 WAYS = ("rw", "ro", "immutable", "copy")
 """How a file may be opened to read only: the first leaves nothing behind, the last works in any folder."""
@@ -122,14 +115,12 @@ class Database:
 
     def _open_file(self, path: Path, create: bool) -> Engine:
         with guard(self.place):
-            with _permitted(f"the store {self.place.shown} cannot be read"):
-                self.is_new = self._check_file(path, create and not self.read_only)
+            self.is_new = check_file(self.place, path, create and not self.read_only)
             if not self.read_only:
-                with _permitted(f"cannot make the folder of the store {self.place.shown}"):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                return _sqlite_engine(self._connector(path, "rwc"))
+                make_folder(self.place, path)
+                return sqlite_engine(self._connector(path, "rwc"))
         for way in WAYS:
-            engine = _sqlite_engine(self._connector(path, way))
+            engine = sqlite_engine(self._connector(path, way))
             try:
                 with engine.connect() as connection:
                     connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
@@ -141,27 +132,6 @@ class Database:
         with guard(self.place, reading=True):
             raise last
         raise AssertionError("the guard has raised")
-
-    def _check_file(self, path: Path, create: bool) -> bool:
-        """Return whether the file is still to be made; refuse what is no SQLite file."""
-        shown = self.place.shown
-        if path.is_dir():
-            raise StoreError(f"{shown} is a folder: name a file in it, such as {shown}/chainrule.db")
-        size = path.stat().st_size if path.exists() else 0
-        if not size:
-            if not create:
-                what = ": the file is empty" if path.exists() else "; 'chainrule sweep --store' makes one"
-                raise StoreError(f"there is no store at {shown}{what}")
-            return True
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-        if not head.startswith(MAGIC[: len(head)]):
-            raise StoreError(f"{shown} is no SQLite file: name another file for the store")
-        whole = _size_told(head)
-        if size < whole and not any(_has_bytes(path.with_name(path.name + log)) for log in ("-wal", "-journal")):
-            told = f"{size:,} of {whole:,} bytes are" if len(head) == HEAD else "the file's first page is not"
-            raise StoreError(f"the store {shown} is cut off: {told} there; copy it again, or go back to another copy")
-        return False
 
     def _connector(self, path: Path, way: str) -> Connector:
         """Return what connects to the file, in one of the `WAYS`, or to write (``rwc``).
@@ -177,7 +147,7 @@ class Database:
                 if file.exists():
                     shutil.copyfile(file, copy.with_name(file.name))
             return Connector(f"file:{quote(str(copy))}?mode=rw", self.timeout, True)
-        immutable = way == "immutable" and not _has_bytes(log)
+        immutable = way == "immutable" and not has_bytes(log)
         mode = way if way in ("rwc", "rw") else "ro"
         uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if immutable else ''}"
         return Connector(uri, self.timeout, way != "rwc")
@@ -230,97 +200,7 @@ def _binary_cursor(cursor: type[Any]) -> type[Any]:
     return BinaryCursor
 
 
-class Connector:
-    """Opens an SQLite connection with the settings of a store."""
-
-    def __init__(self, uri: str, timeout: float, read_only: bool) -> None:
-        self.uri, self.timeout, self.read_only = uri, timeout, read_only
-
-    def __call__(self) -> sqlite3.Connection:
-        """Connect."""
-        connection = sqlite3.connect(
-            self.uri, timeout=self.timeout, isolation_level=None, check_same_thread=False, uri=True
-        )
-        try:
-            for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "cache_size = -65536", "mmap_size = 0"):
-                connection.execute(f"PRAGMA {pragma}")
-            if self.read_only:
-                connection.execute("PRAGMA query_only = ON")
-            else:
-                self._write_ahead(connection)
-                connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _write_ahead(self, connection: sqlite3.Connection) -> None:
-        """Switch to write-ahead logging; SQLite does not wait for others here, so we do."""
-        end = time.monotonic() + self.timeout
-        while True:
-            try:
-                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and self._may_be_ours(connection):
-                    connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
-
-    @staticmethod
-    def _may_be_ours(connection: sqlite3.Connection) -> bool:
-        """Return whether the file is a store, or empty: others are left as they are."""
-        if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
-            return True
-        return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0)
-
-
-def _size_told(head: bytes) -> int:
-    """Return the bytes that an SQLite file should have, as its first 100 tell (sqlite.org/fileformat.html, 1.3)."""
-    if len(head) < HEAD:
-        return HEAD
-    page, changes, pages, valid_for = struct.unpack(">16xH6xII60xI4x", head)
-    return (65_536 if page == 1 else page) * pages if changes == valid_for else 0
-
-
-@contextmanager
-def _permitted(what: str) -> Iterator[None]:
-    """Say what the system forbids."""
-    try:
-        yield
-    except PermissionError as error:
-        raise StoreError(f"{what} ({error.strerror}): the file or its folder is forbidden to you") from None
-
-
-def _has_bytes(path: Path) -> bool:
-    """Return whether there is a file, and something in it."""
-    return path.exists() and path.stat().st_size > 0
-
-
-def _sqlite_engine(connector: Connector) -> Engine:
-    """Return an engine that begins transactions itself: Python's own driver would do so too late for schemas."""
-    engine = create_engine("sqlite://", creator=connector, poolclass=QueuePool, hide_parameters=True)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        command = connection.get_execution_options().get("chainrule_begin", "BEGIN")
-        if command:
-            connection.exec_driver_sql(command)
-
-    return engine
-
-
 def plain_rows(connection: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
     """Return rows as the driver gives them: wrapping a hundred thousand of them would take most of the time."""
     cursor = connection.execute(statement).cursor
     return [] if cursor is None else list(cursor.fetchall())
-
-
-def mark(connection: Connection) -> None:
-    """Write into a new SQLite file whose it is."""
-    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def is_marked(connection: Connection) -> bool:
-    """Return whether an SQLite file is one of ours."""
-    return bool(connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from chainrule.errors import StoreError, one_line
-from chainrule.experiments.store.database import SCHEMA_NAME, Database, is_marked, mark
+from chainrule.experiments.store.database import SCHEMA_NAME, Database
 from chainrule.experiments.store.migrations import MIGRATIONS
+from chainrule.experiments.store.sqlite_files import is_marked, mark
 from chainrule.experiments.store.tables import SCHEMA, meta, metadata
 from chainrule.experiments.store.words import Words
 

@@ -253,6 +253,16 @@ class Store:
         with self._read() as connection:
             return Frame(connection, self.known).varying()
 
+    def axis_names(self) -> list[str]:
+        """Return the names of all axes that can be grouped and filtered by; none if nothing is stored."""
+        with self._read() as connection:
+            return Frame(connection, self.known).axis_names()
+
+    def axis_values(self, name: str) -> list[Any]:
+        """Return the different values on an axis; `ConfigError` lists the axes there are."""
+        with self._read() as connection:
+            return Frame(connection, self.known).axis(name).values
+
     def metrics(self) -> list[str]:
         """Return the names of all values that runs can be aggregated and filtered by."""
         with self._read() as connection:
