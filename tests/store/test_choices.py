@@ -18,7 +18,8 @@ from tests.store.conftest import Cli, Pairs, setting_of, train
         (["learning_rate=1"], 6),
         (["learning_rate=0.1", "learning_rate=1.0"], 12),
         (["learning_rate=0.1", "source=xor", "hidden=[3]"], 6),
-        (["hidden=[3]", "network.hidden=[3]"], 12),
+        (["hidden=[3]", "network.hidden=3"], 12),
+        (["lr=1e-1", "shuffle=True", "batch=full"], 6),
     ],
 )
 def test_axes_are_chosen_by_their_last_part(filled: Cli, choices: list[str], n: int) -> None:
@@ -41,9 +42,10 @@ def test_groups_are_along_the_full_axis(filled: Cli) -> None:
         (["--where", "learning_rate=0.9"], "has training.learning_rate=0.9; did you mean 1.0? (known: 0.1, 1.0)"),
         (["--where", "training.optimizer=adam"], "nothing stored has training.optimizer=adam (known: sgd)"),
         (["--where", "data.source=xr"], "nothing stored has data.source=xr; did you mean xor? (known: xor)"),
-        (["--where", "network.hidden=3"], "nothing stored has network.hidden=3; did you mean [3]? (known: [3])"),
-        (["--where", "shuffle=True"], "nothing stored has training.shuffle=True; did you mean true? (known: true)"),
-        (["--where", "lr=0.1"], "unknown axis 'lr'; did you mean 'training.learning_rate'? (known: data.{fingerprint"),
+        (["--where", "network.hidden=5"], "nothing stored has network.hidden=5 (known: [3])"),
+        (["--where", "network.hidden=[4]"], "nothing stored has network.hidden=[4]; did you mean [3]? (known: [3])"),
+        (["--where", "batch=fall"], "nothing stored has training.batch_size=fall; did you mean full? (known: full)"),
+        (["--where", "zzz=0.1"], "unknown axis 'zzz' (known: data.{fingerprint"),
         (["--by", "learnin_rat"], "unknown axis 'learnin_rat'; did you mean 'training.learning_rate'?"),
         (["--by", "=3"], "unknown axis '=3' (known: data.{"),
         (["--where", "=3"], "unknown axis '' (known: data.{fingerprint, source}, network.{activation, "),

@@ -52,13 +52,14 @@ def find_choices(store: Store, where: Iterable[tuple[str, str]], rules: Iterable
 
 
 def find_axis(store: Store, name: str) -> str:
-    """Return an axis' full name: ``training.learning_rate`` for ``learning_rate``."""
+    """Return an axis' full name: ``training.learning_rate`` for ``learning_rate`` or ``lr``."""
+    from chainrule.experiments.recipes.selectors import SHORT
     from chainrule.experiments.store.axes import unknown_axis
 
     names = store.axis_names()
     if name in names or not names:
         return name
-    ending = [axis for axis in names if axis.endswith(f".{name}") and name]
+    ending = [axis for axis in names if axis.endswith(f".{SHORT.get(name, name)}") and name]
     if name in store.metrics():
         rule = f"'{name}' is a value of runs: write '{name}<=NUMBER' or '{name}>=NUMBER'"
         raise ConfigError("; ".join([rule, *(f"the axis is {axis}" for axis in ending)]))
@@ -70,15 +71,18 @@ def find_axis(store: Store, name: str) -> str:
 
 
 def _find_value(axis: str, text: str, values: list[Any]) -> Any:
-    """Return the value that is meant."""
+    """Return the value that is meant: as JSON, or as tables show it and selectors of recipes may write it."""
+    from chainrule.experiments.recipes.selectors import match_value
+
     try:
         value = json.loads(text)
     except ValueError:
         value = text
     if not values or value in values:
         return value
-    if text in values:  # digits, in the place of a name
-        return text
+    shown = [_frozen(one) for one in values if not isinstance(one, dict)]
+    if found := match_value(text, axis, shown):
+        return found[0]
     raise ConfigError(f"nothing stored has {axis}={one_line(text)}{_hint(value, text, values)}")
 
 
@@ -106,4 +110,6 @@ def _frozen(value: Any) -> Any:
     """Return a value that a set can hold."""
     if isinstance(value, dict):
         raise ConfigError(f"--where can choose {json.dumps(value)} only alone: give that axis once")
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    from chainrule.experiments.recipes.settings import freeze
+
+    return freeze(value)

@@ -95,16 +95,24 @@ def find_axis(name: str, axes: Axes) -> str:
 
 
 def find_value(text: str, axis: str, values: Sequence[Any]) -> Any:
-    """Return the value of an axis that a text means."""
+    """Return the value of an axis that a text means; `ConfigError` lists the values there are."""
+    found = match_value(text, axis, values)
+    if not found:
+        word = axis.split(".")[-1]
+        raise ConfigError(unknown_name(f"value of {word}", text.strip().strip("'\""), map(_written, values)))
+    return found[0]
+
+
+def match_value(text: str, axis: str, values: Sequence[Any]) -> list[Any]:
+    """Return the value of an axis that a text means, or none; `ConfigError` if it could mean several."""
     text = text.strip().strip("'\"")
     for same in (_is_written_so, _is_equal_number, _begins_with_name):
         found = [value for value in values if same(text, value)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        if len(found) > 1:
             raise ConfigError(f"{axis}={one_line(text)} could be {' or '.join(map(_written, found))}: write it whole")
-    word = axis.split(".")[-1]
-    raise ConfigError(unknown_name(f"value of {word}", text, map(_written, values)))
+        if found:
+            return found
+    return []
 
 
 def selector_text(selector: Selector) -> str:

@@ -48,9 +48,7 @@ def unknown_axis(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near: dict[str, str] = {}
     for axis in names:
-        short = axis.rpartition(".")[2]
-        initials = "".join(word[:1] for word in short.split("_"))
-        near |= {short: axis, axis: axis} | ({initials: axis} if initials == name.lower() else {})
+        near |= {axis.rpartition(".")[2]: axis, axis: axis}
     found = difflib.get_close_matches(one_line(name).lower(), near, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[found[0]]}'?" if found else ""
     told = []
