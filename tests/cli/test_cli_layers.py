@@ -111,7 +111,8 @@ def test_coloured_images_of_a_file_from_training_to_predictions(run_cli: Any, tm
     options = ["--layers", "conv 4 3, globalpool", "--optimizer", "adam", "--lr", "0.02", "--epochs", "60"]
     result = run_cli(tmp_path, "train", "--data", "colours.npz", *options, "--seeds", "2", "--validation", "0.2")
     assert (result.status, result.err) == (0, "")
-    assert (tmp_path / "chainrule-run" / "truth.svg").is_file()
+    for name in ("truth", "mistakes", "confusion", "filters", "activations"):
+        assert (tmp_path / "chainrule-run" / f"{name}.svg").is_file()
     told = run_cli(tmp_path, "predict", "chainrule-run", "--data", "colours.npz", "--json").json()
     right = Runs.load(tmp_path / "chainrule-run")[0].predict(X / 255).argmax(axis=1) == 2 - y  # blue, green, red
     assert told["right"] == right.sum() > 55

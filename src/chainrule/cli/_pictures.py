@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.cli._console import count
+from chainrule.cli._image_pictures import NAMES as IMAGE_NAMES
 from chainrule.cli._predictions import Predictions, outputs_of
 from chainrule.data import Dataset
 from chainrule.data.images import visible
@@ -29,7 +30,7 @@ from chainrule.report.records import (
 from chainrule.report.sweeps.curves import fan_series
 from chainrule.runs import Run, Runs
 
-NAMES = ("curves", "accuracy", "mae", "truth", "boundary", "windows")
+NAMES = ("curves", "accuracy", "mae", "truth", "boundary", "windows", *IMAGE_NAMES)
 """Every picture that a run's folder may hold."""
 
 GRID = 120
@@ -110,10 +111,10 @@ def window_figure(by_rate: list[Runs], source: str) -> FigureRecord | None:
 
 def truth_figure(run: Run, others: Runs, dataset: Dataset, part: str) -> FigureRecord | None:
     """Return ground truth beside prediction: points in the plane, a curve, or images; None for other data."""
-    predictions = Predictions.of(dataset, outputs_of(run, dataset.X))
     title = f"{dataset.name}: seed {run.seed}, {part} samples"
-    if predictions.is_class and dataset.image_shape is not None:
-        return _images(predictions, dataset, title)
+    if dataset.task != "regression" and dataset.image_shape is not None:
+        return _images(Predictions.of(dataset, outputs_of(run, dataset.X[:IMAGES])), dataset, title)
+    predictions = Predictions.of(dataset, outputs_of(run, dataset.X))
     if predictions.is_class and dataset.n_features == 2:
         peers = [other for other in others if other.seed != run.seed and not other.divergence][:OTHERS]
         return TruthFigure(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from chainrule.cli._console import Output, table
+from chainrule.cli._image_pictures import image_figures
 from chainrule.cli._pictures import boundary_figure, curve_figures, truth_figure, window_figure, write_pictures
 from chainrule.cli._predictions import Predictions, chosen_part, outputs_of, show_report
 from chainrule.cli._print_run import short, show_finals, show_settings, show_verdict, written
@@ -66,7 +68,7 @@ class Showing:
         rate = self.chosen.member.config.learning_rate
         return next(summary for summary in self.rates if summary.rate == rate)
 
-    @property
+    @cached_property
     def predictions(self) -> Predictions | None:
         """The chosen run's predictions, if its data are at hand."""
         if self.parts is None:
@@ -83,6 +85,8 @@ class Showing:
         if self.parts is not None:
             name, dataset = chosen_part(self.parts)
             figures.append(truth_figure(self.chosen, self.own.runs, dataset, name))
+            if self.predictions is not None:
+                figures += image_figures(self.chosen, dataset, name, self.predictions.outputs)
             others = [run for run in self.own.runs if run.seed != self.chosen.seed]
             figures.append(boundary_figure(Runs((self.chosen, *others)), dataset))
         return [figure for figure in figures if figure is not None]

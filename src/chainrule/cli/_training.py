@@ -12,6 +12,7 @@ import typer
 
 from chainrule.certificate import Certificate
 from chainrule.cli._console import Output, clean, count, json_text
+from chainrule.cli._image_pictures import image_figures
 from chainrule.cli._interrupts import OneInterrupt
 from chainrule.cli._live import LiveLines
 from chainrule.cli._pictures import curve_figures, truth_figure, window_figure, write_pictures
@@ -108,6 +109,7 @@ class Outcome:
         more = (
             truth_figure(self.best.shown, self.best.runs, dataset, name),
             window_figure(runs, self.runs.source),
+            *image_figures(self.best.shown, dataset, name, self.predictions.outputs),
         )
         return figures + [figure for figure in more if figure is not None]
 

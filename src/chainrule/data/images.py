@@ -65,7 +65,7 @@ def _bundled_digits() -> tuple[Array, npt.NDArray[np.int64]]:
     return table[:, :-1], table[:, -1].astype(np.int64)
 
 
-def visible(dataset: Dataset, rows: slice) -> Array:
+def visible(dataset: Dataset, rows: slice | list[int]) -> Array:
     """Return some images to look at: (n, height, width), or (n, height, width, 3) with colours in [0, 1].
 
     Of images with another number of channels than 1 or 3 the mean over the channels is shown.

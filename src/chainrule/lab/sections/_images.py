@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.data import Dataset, split
+from chainrule.data.images import visible
 from chainrule.lab.context import LabContext, Level
 from chainrule.lab.pictures import MOST_TABLE_ROWS
 from chainrule.metrics import confusion_matrix
@@ -25,20 +26,24 @@ def held_out(context: LabContext, run: Run, level: Level) -> Dataset:
     return parts.validation
 
 
-def mistakes(ident: str, name: str, run: Run, held_out: Dataset) -> ImagesFigure:
-    """Draw the held-out images that the run gets most wrong, then some that it gets right."""
-    assert held_out.image_shape is not None
-    outputs = run.predict(held_out.X)
+def mistakes(
+    ident: str, name: str, run: Run, held_out: Dataset, part: str = "held-out", outputs: Array | None = None
+) -> ImagesFigure:
+    """Draw the images that the run gets most wrong, then some that it gets right.
+
+    `part` says which images these are, `outputs` what the run says of them if that is known already.
+    """
+    outputs = run.predict(held_out.X) if outputs is None else outputs
     prediction = outputs.argmax(axis=1)
     wrong, right = worst_first(outputs, held_out.y)
     index = [*wrong[:15], *right][:20]
     return ImagesFigure(
         id=ident,
-        title=f"{name}: held-out images, what they are and what the network says (seed {run.seed})",
-        images=held_out.X[index].reshape(-1, *held_out.image_shape),
+        title=f"{name}: {part} images, what they are and what the network says (seed {run.seed})",
+        images=visible(held_out, index),
         labels=tuple(held_out.classes[int(held_out.y[k])] for k in index),
         predictions=tuple(held_out.classes[int(prediction[k])] for k in index),
-        caption=f"{len(wrong)} of {held_out.n:,} held-out images are wrong; up to 15 of them come first, the worst "
+        caption=f"{len(wrong)} of {held_out.n:,} {part} images are wrong; up to 15 of them come first, the worst "
         "(least probability for what they are) before the others.",
     )
 
@@ -64,12 +69,14 @@ def worst_first(outputs: Array, truth: npt.NDArray[np.integer[Any]]) -> tuple[li
     return wrong, [int(k) for k in np.flatnonzero(prediction == truth)]
 
 
-def confusion(ident: str, name: str, run: Run, held_out: Dataset) -> HeatmapFigure:
-    """Return how often each class is taken for each other, over the held-out images."""
+def confusion(
+    ident: str, name: str, run: Run, held_out: Dataset, part: str = "held-out", outputs: Array | None = None
+) -> HeatmapFigure:
+    """Return how often each class is taken for each other; `part` and `outputs` as `mistakes` takes them."""
     return HeatmapFigure(
         id=ident,
-        title=f"{name}: confusion matrix on held-out images (seed {run.seed})",
-        values=confusion_matrix(run.predict(held_out.X), held_out.Y),
+        title=f"{name}: confusion matrix on {part} images (seed {run.seed})",
+        values=confusion_matrix(run.predict(held_out.X) if outputs is None else outputs, held_out.Y),
         rows=held_out.classes,
         columns=held_out.classes,
         value_label="images",

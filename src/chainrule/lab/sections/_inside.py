@@ -40,17 +40,19 @@ def middle_image(outputs: Array, images: Dataset) -> int:
     return int(np.argsort(own, kind="stable")[(images.n - 1) // 2])
 
 
-def activations_figure(ident: str, name: str, run: Run, images: Dataset, index: int) -> TilesFigure:
-    """Draw what each layer makes of one image."""
+def activations_figure(
+    ident: str, name: str, run: Run, images: Dataset, index: int, part: str = "held-out"
+) -> TilesFigure:
+    """Draw what each layer makes of one image; `part` says of which images it is one."""
     truth = images.classes[int(images.y[index])]
     output = run.predict(images.X[index : index + 1])[0]
     said, sure = images.classes[int(output.argmax())], float(output.max())
     words = "over 0.999" if sure > 0.999 else f"{sure:.3f}"
     return TilesFigure(
         id=ident,
-        title=f"{name}: a held-out {truth} on its way through the layers (seed {run.seed})",
+        title=f"{name}: {part} image of class {truth} on its way through the layers (seed {run.seed})",
         rows=tuple(activation_rows(run, images.X[index])),
-        caption="Of all held-out images, the one with the median probability of what it is. The network says "
+        caption=f"Of all {part} images, the one with the median probability of what it is. The network says "
         f"{said}, with probability {words}. Outputs are in the order {images.classes[0]} to {images.classes[-1]}.",
     )
 

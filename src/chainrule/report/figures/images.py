@@ -162,7 +162,8 @@ def _range_note(record: HeatmapFigure) -> str:
     finite = record.values[np.isfinite(record.values)]
     if finite.size == 0:
         return f"{record.value_label}: no values"
-    low, high = (number(float(f"{v:.3g}")) for v in (finite.min(), finite.max()))
+    ends = (float(finite.min()), float(finite.max()))
+    low, high = (number(v if v.is_integer() and abs(v) < 1e6 else float(f"{v:.3g}")) for v in ends)
     kind = "orange above zero, blue below" if record.scale == "diverging" else "the stronger, the larger"
     return f"{record.value_label}: {low} to {high}; {kind}"
 
