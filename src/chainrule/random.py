@@ -55,7 +55,7 @@ _SHIFT: Mapping[str, int] = MappingProxyType(
 )
 
 
-def stream(seed: int, name: StreamName) -> np.random.Generator:
+def stream(seed: int, name: StreamName, part: int = 0) -> np.random.Generator:
     """Return the independent generator of one named purpose of one seed.
 
     Parameters
@@ -63,7 +63,9 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
     seed : int
         A whole number from 0 to 2**62 - 1, or one that `crossed_seed` made (so that every table format can hold it).
     name : str
-        The purpose: ``init``, ``data``, ``split``, ``order``, ``dropout``, ``noise`` or ``bootstrap``.
+        The purpose: ``init``, ``data``, ``split``, ``order``, ``dropout``, ``noise``, ``augment`` or ``bootstrap``.
+    part : int
+        Which of several streams of that purpose; each is independent of the others.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
     bits = np.random.Philox(_NO_ENTROPY)  # type: ignore[arg-type]  # it takes more than its types say
     bits.state = {
         "bit_generator": "Philox",
-        "state": {"counter": _ZEROS, "key": stream_key(seed, name)},
+        "state": {"counter": _ZEROS, "key": stream_key(seed, name, part)},
         "buffer": _ZEROS,
         "buffer_pos": len(_ZEROS),
         "has_uint32": 0,
@@ -87,9 +89,10 @@ def stream(seed: int, name: StreamName) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def stream_key(seed: int, name: StreamName) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Return the two words that key a stream's Philox generator: a BLAKE2b hash of seed and name."""
-    digest = hashlib.blake2b(f"{seed_of(seed, name)}/{name}".encode(), digest_size=16).digest()
+def stream_key(seed: int, name: StreamName, part: int = 0) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return the two words that key a stream's Philox generator: a BLAKE2b hash of seed, name, and part from 1 on."""
+    text = f"{seed_of(seed, name)}/{name}" + (f"/{part}" if part else "")
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 
 

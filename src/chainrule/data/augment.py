@@ -3,8 +3,9 @@
 A network that has seen a digit two pixels further left, too, has learned that its place does not matter. Only training
 steps see augmented samples; all losses and metrics that are reported are those of the samples as they are.
 
-Draws come from the member's ``augment`` stream, sample by sample in the order of the batches: members with equal seeds
-and batches see equal samples, whatever their setting.
+Draws come from the member's ``augment`` streams, one for each part, sample by sample in the order in which training
+uses them. So a part's draws for an epoch are the same however it is cut into batches, and members with equal seeds see
+equal samples, whatever their setting.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from chainrule.errors import ConfigError
 from chainrule.spec import build, require
 
 ImageShape = tuple[int, int, int]
+Draws = np.ndarray[Any, Any]
 
 
 class Augmentation(ABC):
@@ -31,6 +33,13 @@ class Augmentation(ABC):
     needs_images: ClassVar[bool] = True
 
     @abstractmethod
+    def draw(self, n: int, shape: ImageShape, rng: np.random.Generator) -> Draws:
+        """Return what is random about the next `n` samples, sample by sample: (n, ...)."""
+
+    @abstractmethod
+    def change(self, X: Array, shape: ImageShape, draws: Draws) -> Array:
+        """Return samples (n, d) changed as was drawn, of the type of `X`."""
+
     def apply(self, X: Array, shape: ImageShape, rng: np.random.Generator) -> Array:
         """Return changed samples.
 
@@ -48,6 +57,7 @@ class Augmentation(ABC):
         array (n, height * width * channels)
             New samples of the type of `X`.
         """
+        return self.change(X, shape, self.draw(len(X), shape, rng))
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,13 @@ class Shift(Augmentation):
     def __post_init__(self) -> None:
         require(0 <= self.pixels <= 1000, f"shift: pixels must lie in [0, 1000], got {self.pixels}")
 
-    def apply(self, X: Array, shape: ImageShape, rng: np.random.Generator) -> Array:
-        """Draw (down, right) for each image from -pixels to pixels, every pair equally likely."""
-        moves = rng.integers(-self.pixels, self.pixels, size=(len(X), 2), endpoint=True)
-        return shifted(X, shape, moves)
+    def draw(self, n: int, shape: ImageShape, rng: np.random.Generator) -> Draws:
+        """Draw (down, right) for each image from -pixels to pixels, every pair equally likely: (n, 2)."""
+        return rng.integers(-self.pixels, self.pixels, size=(n, 2), endpoint=True)
+
+    def change(self, X: Array, shape: ImageShape, draws: Draws) -> Array:
+        """Move the images."""
+        return shifted(X, shape, draws)
 
 
 @dataclass(frozen=True)
@@ -76,9 +89,13 @@ class Rotate(Augmentation):
     def __post_init__(self) -> None:
         require(0 <= self.degrees <= 180, f"rotate: degrees must lie in [0, 180], got {self.degrees}")
 
-    def apply(self, X: Array, shape: ImageShape, rng: np.random.Generator) -> Array:
-        """Draw an angle for each image, uniformly."""
-        return rotated(X, shape, rng.uniform(-self.degrees, self.degrees, size=len(X)))
+    def draw(self, n: int, shape: ImageShape, rng: np.random.Generator) -> Draws:
+        """Draw an angle for each image, uniformly: (n,)."""
+        return rng.uniform(-self.degrees, self.degrees, size=n)
+
+    def change(self, X: Array, shape: ImageShape, draws: Draws) -> Array:
+        """Turn the images."""
+        return rotated(X, shape, draws)
 
 
 @dataclass(frozen=True)
@@ -92,9 +109,13 @@ class Noise(Augmentation):
     def __post_init__(self) -> None:
         require(0 <= self.std < math.inf, f"noise: std must be at least 0 and finite, got {self.std}")
 
-    def apply(self, X: Array, shape: ImageShape, rng: np.random.Generator) -> Array:
-        """Draw in float64 whatever the type of the samples, so that it does not decide the draws."""
-        noisy: Array = X + (self.std * rng.standard_normal(X.shape)).astype(X.dtype)
+    def draw(self, n: int, shape: ImageShape, rng: np.random.Generator) -> Draws:
+        """Draw in float64 whatever the type of the samples, so that it does not decide the draws: (n, d)."""
+        return rng.standard_normal((n, math.prod(shape)))
+
+    def change(self, X: Array, shape: ImageShape, draws: Draws) -> Array:
+        """Add the noise."""
+        noisy: Array = X + (self.std * draws).astype(X.dtype)
         return noisy
 
 
@@ -112,9 +133,11 @@ def augmentation(spec: str | Augmentation) -> Augmentation:
     return spec if isinstance(spec, Augmentation) else build(AUGMENTATIONS, spec, "augmentation")
 
 
-def augment(X: Array, shape: ImageShape, parts: Sequence[Augmentation], rng: np.random.Generator) -> Array:
-    """Return samples (n, d) changed by each part in turn."""
-    for part in parts:
+def augment(
+    X: Array, shape: ImageShape, parts: Sequence[Augmentation], generators: Sequence[np.random.Generator]
+) -> Array:
+    """Return samples (n, d) changed by each part in turn; each draws from a generator of its own."""
+    for part, rng in zip(parts, generators, strict=True):
         X = part.apply(X, shape, rng)
     return X
 

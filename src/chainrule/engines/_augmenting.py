@@ -13,6 +13,11 @@ from chainrule.nn import Array
 from chainrule.random import stream
 
 
+def augment_streams(seed: int, parts: int) -> list[np.random.Generator]:
+    """Return the generators of a seed, one for each part of an augmentation."""
+    return [stream(seed, "augment", part) for part in range(parts)]
+
+
 class Augmenting:
     """Changes the samples of training steps at random; members with equal seeds get equal samples.
 
@@ -25,7 +30,7 @@ class Augmenting:
     def __init__(self, cohort: Cohort) -> None:
         self.parts = [augmentation(spec) for spec in cohort.config.augment]
         self.shape = sample_shape(cohort.splits[0].train, self.parts)
-        self.generators = {seed: stream(seed, "augment") for seed in dict.fromkeys(cohort.seeds)}
+        self.generators = {seed: augment_streams(seed, len(self.parts)) for seed in dict.fromkeys(cohort.seeds)}
 
     def of(self, batch: Samples, seeds: Sequence[int]) -> Samples:
         """Return the batch as it is used in this step; `seeds` are those of the members still in training."""

@@ -56,6 +56,8 @@ class Course:
         Whether a step takes all samples, in their own order.
     window : int
         As in `TrainingConfig`.
+    augmented : bool
+        Whether steps see other samples than those that are judged.
     """
 
     epochs: int
@@ -63,10 +65,32 @@ class Course:
     batch: int
     full: bool
     window: int
+    augmented: bool = False
+
+    @property
+    def judges_steps(self) -> bool:
+        """Whether the pass through the layers that is judged is also that of the step: all samples, as they are."""
+        return self.full and not self.augmented
 
     def steps(self, n: int) -> int:
         """Return the steps per epoch."""
         return -(-n // self.batch)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Training inputs that change from epoch to epoch.
+
+    Attributes
+    ----------
+    X : ndarray (E, sets, n, d)
+        The inputs, each where the sample stands that it comes from.
+    own : ndarray (V,)
+        Which set is each member's.
+    """
+
+    X: Array
+    own: np.ndarray[Any, np.dtype[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -82,12 +106,15 @@ class Stretch:
         Learning rate of each epoch, float64; one row if it does not change.
     orders : ndarray (E, V or 1, n) of int32, or None
         Order of the samples in each epoch, one for all members or one for each; None for their own order.
+    fresh : Fresh or None
+        Inputs for the steps, where they are not those of the samples as they are.
     """
 
     first: int
     stop: int
     rates: np.ndarray[Any, np.dtype[np.float64]]
     orders: Orders | None
+    fresh: Fresh | None = None
 
 
 class Block(ABC):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engines.compiled import leaving
+from chainrule.engines.compiled.augmenting import Augmented
 from chainrule.engines.compiled.block import Stretch
 from chainrule.engines.compiled.codes import N_COLUMNS, TRAINING
 from chainrule.engines.compiled.extras import Extras
@@ -24,7 +25,7 @@ Index = np.ndarray[Any, np.dtype[np.int64]]
 Task = Callable[[], None]
 Flag = np.ndarray[Any, np.dtype[np.int64]]
 STRETCH_BYTES = 32 * 2**20
-"""Rates, orders and rows of a stretch take about this much at most."""
+"""Rates, orders, rows and augmented samples of a stretch take about this much at most, unless a single epoch's do."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class BundleTraining:
         self.clock = Clock(members.schedules(), members.base, config.epochs)
         shuffled = config.shuffle and not self.course.full
         self.shuffles = Shuffles(members.seeds, members.n) if shuffled else None
+        self.augmented = Augmented(members, samples) if self.course.augmented else None
         self.extras = [Extras(share) for share in members.shares] if members.has_extras else []
         self.longest = self._longest_stretch()
         self.first = self.stop = 0
@@ -89,6 +91,8 @@ class BundleTraining:
             per_epoch += m * 8
         if self.shuffles is not None:
             per_epoch += len(set(self.members.seeds)) * n * 4
+        if self.augmented is not None:
+            per_epoch += self.augmented.epoch_bytes
         return min(max(int(STRETCH_BYTES / per_epoch), 1), course.epochs + 1)
 
     @property
@@ -99,16 +103,26 @@ class BundleTraining:
     # -- before a stretch ------------------------------------------------------------------------------------
 
     def prepare(self, epochs: int, threads: int) -> list[Task]:
-        """Get ready for the next stretch, of `epochs` epochs or less; return what is to be done before `tasks`."""
+        """Get ready for the next stretch, of `epochs` epochs or less; return what is to be done first."""
         self.stop = min(self.first + min(epochs, self.longest), self.course.epochs + 1)
         if self.extras:
             self._measure_extras()
             self.stop = min(self.stop, self._next_kept())
         self.clock.stretch(self.first, self.stop)
-        count = min(self.stop, self.course.epochs) - self.first
         if self.shuffles is None:
             return []
-        return self.shuffles.draw(list(self._in_training()), count, threads)
+        return self.shuffles.draw(list(self._in_training()), self._trained, threads)
+
+    def samples(self, threads: int, cancel: Flag) -> list[Task]:
+        """Return what is to be done after `prepare` and before `tasks`: the making of augmented samples."""
+        if self.augmented is None:
+            return []
+        return self.augmented.draw(list(self._in_training()), self._trained, self.shuffles, threads, cancel)
+
+    @property
+    def _trained(self) -> int:
+        """How many epochs of the stretch are trained, and not only judged."""
+        return min(self.stop, self.course.epochs) - self.first
 
     def tasks(self, cancel: Flag) -> Iterator[Task]:
         """Yield what is to be done for each block."""
@@ -159,7 +173,8 @@ class BundleTraining:
             if self.clock.constant:
                 seat.rates = rates
         orders = None if self.shuffles is None else self.shuffles.of(places)
-        return Stretch(self.first, self.stop, rates, orders)
+        fresh = None if self.augmented is None or not self._trained else self.augmented.of(places)
+        return Stretch(self.first, self.stop, rates, orders, fresh)
 
     # -- after it --------------------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Facts:
             *(any(plan.l1) or any(plan.l2), rules, plan.ratio),
             *(plan.geometries, plan.sizes if plan.spatial else ()),  # only dense layers can be padded
             *(config.dtype, config.epochs, config.log_every, self.batch, config.shuffle, config.window),
-            *(self.n, weighted, held_out, bool(self.extras)),
+            *(self.n, weighted, held_out, bool(self.extras), bool(config.augment)),
         )
 
     def _own_bytes(self, config: TrainingConfig) -> int:
@@ -89,7 +89,8 @@ class Facts:
         rows = (config.epochs // config.log_every + 2) * (N_COLUMNS + 2 * len(self.extras))
         windows = config.epochs * -(-self.n // self.batch) // config.window + 1 if config.window else 0
         orders = 0 if self.full or not config.shuffle else 8 * self.n
-        return values * itemsize + (rows + 2 * windows) * 8 + orders + RUN_BYTES
+        fresh = self.n * plan.sizes[0] * itemsize if config.augment else 0
+        return values * itemsize + (rows + 2 * windows) * 8 + orders + fresh + RUN_BYTES
 
     def _samples_at_a_time(self, itemsize: int) -> int:
         most = min(self.batch, MOST_SAMPLES)
@@ -151,7 +152,8 @@ def _make_bundle(cohorts: Sequence[Cohort], numbers: list[int]) -> Bundle:
     cohort = np.repeat(np.array(numbers, dtype=np.intp), counts)
     member = np.concatenate([np.arange(count, dtype=np.intp) for count in counts])
     ranks = {sizes: rank for rank, sizes in enumerate(sorted({one.plan.sizes for one in known}))}
-    own_samples = any(not (one.full and one.same_samples) for one in known)
+    augmented = any(cohorts[number].config.augment for number in numbers)
+    own_samples = augmented or any(not (one.full and one.same_samples) for one in known)
     if len(ranks) == 1 and not own_samples:
         return Bundle(cohort, member)
     rank = np.repeat(np.array([ranks[one.plan.sizes] for one in known]), counts)

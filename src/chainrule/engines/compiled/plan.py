@@ -119,8 +119,6 @@ def why_not(cohort: Cohort) -> str | None:
             return f"activation '{layer.act.name}' is computed by the reference engine only"
         if layer.act.name == "softmax" and layer is not network.layers[-1]:
             return "softmax in a hidden layer is computed by the reference engine only"
-    if config.augment:
-        return "augmentation is done by the reference engine only"
     if network.n_parameters == 0:
         return "a network without weights is computed by the reference engine only"
     output, wanted = network.output_activation.name, loss(config.loss)

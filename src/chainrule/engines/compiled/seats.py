@@ -130,7 +130,10 @@ class Members:
         first = self.shares[0].cohort
         self.config, self.parts = first.config, first.splits[0]
         known = facts(cohorts[self.shares[0].number])
-        self.course = Course(self.config.epochs, self.config.log_every, known.batch, known.full, self.config.window)
+        augmented = bool(self.config.augment)
+        self.course = Course(
+            self.config.epochs, self.config.log_every, known.batch, known.full, self.config.window, augmented
+        )
         self.columns = kept_columns(self.parts)
         self.n, self.has_extras, self.spatial = known.n, bool(known.extras), known.plan.spatial
 

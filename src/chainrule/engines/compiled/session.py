@@ -114,6 +114,7 @@ class _Chunk:
             self.workers.run([task for training in going for task in training.prepare(pace.epochs, threads)])
             epochs = max(training.stop - training.first for training in going)
             ready = time.perf_counter()
+            self.workers.run([task for training in going for task in training.samples(threads, self.relay.cancel)])
             self._work([task for training in going for task in training.tasks(self.relay.cancel)])
             done = time.perf_counter()
             cancelled = self.relay.cancelled

@@ -73,7 +73,7 @@ class GemmBlock(MemberBlock):
         self.epoch = 0
         self.dtype = train.X.dtype
         self.width = width_tag(LANES[self.dtype.itemsize])
-        self.data = make_data(train, sparse)
+        self.data = make_data(train, False if course.augmented else sparse)  # steps have no lists of other inputs
         self.validation = no_data(self.data) if validation is None else make_data(validation, sparse)
         inputs = len(self.data.inputs) // train.n if self.data.sparse else plan.sizes[0]
         self.threads = useful_threads(plan, len(self.width), threads, course.batch, inputs)
@@ -101,7 +101,7 @@ class GemmBlock(MemberBlock):
     def _is_narrow(self, plan: Plan, wanted: bool | None) -> bool:
         """Whether samples are the lanes."""
         sparse = self.data.sparse or self.validation.sparse
-        if self.threads > 1 or not self.course.full or sparse or not can_be_narrow(plan):
+        if self.threads > 1 or not self.course.judges_steps or sparse or not can_be_narrow(plan):
             return False
         return narrow_pays(plan, len(self.width), self.setting.chunk) if wanted is None else wanted
 

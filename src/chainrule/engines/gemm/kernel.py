@@ -85,7 +85,7 @@ def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, wi
             for part in range(0 if judged and held_out.n > 0 else 1, 2):  # what a full step needs is computed last
                 data = samples if part == 1 else held_out
                 trained = part == 1 and setting.full and not last
-                batch(setting, layers, b, data, ascending, 0, data.n, True, judged, trained, mine, upto)
+                batch(setting, layers, b, data, data.X, ascending, 0, data.n, True, judged, trained, mine, upto)
                 if lead and judged:
                     set_values(setting, units, b, t, LOSS if part == 1 else VALIDATION_LOSS, data.n)
         if judged:
@@ -101,11 +101,12 @@ def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, wi
             set_rate(b, t.rate[0])
         in_order = setting.full or stage.in_order
         order, begin = ascending if in_order else offset(stage.orders, (epoch - first) * samples.n), 0
+        inputs = offset(stage.inputs, (epoch - first) * stage.floats)
         while begin < samples.n:
             count = min(setting.batch, samples.n - begin)
             if not setting.full:
-                batch(setting, layers, b, samples, order, begin, count, in_order, False, True, mine, upto)
-            _step(setting, layers, b, samples, order, begin, count, in_order, t, stage.cancel, mine, upto)
+                batch(setting, layers, b, samples, inputs, order, begin, count, in_order, False, True, mine, upto)
+            _step(setting, layers, b, samples, inputs, order, begin, count, in_order, t, stage.cancel, mine, upto)
             begin += count
             if b.decisions[ALONE]:  # the first thread goes on with all panels
                 if not lead:
@@ -125,10 +126,12 @@ def train_member(table: Any, floats: Any, first: int, stop: int, thread: int, wi
 
 @merged
 def batch(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
-    measured: bool, trained: bool, mine: int, upto: int,
+    setting: Setting, layers: Layers, b: Buffers, data: Data, inputs: Pointer, order: Pointer, begin: int, count: int,
+    in_order: bool, measured: bool, trained: bool, mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Pass samples through the network, chunk by chunk: losses, the metric if `measured`, the gradient if `trained`.
+
+    Their inputs stand at `inputs`, unless they are read from lists.
 
     A batch of a single chunk is left without its gradient: `_step` computes that, if the weights are to move at all.
     """
@@ -142,8 +145,8 @@ def batch(
             narrow_losses(setting, layers, b, data, begin + done, samples, measured)
         else:
             if not in_order:
-                gather_inputs(setting, layers, b, data, own, samples, mine, upto)
-            X = inputs_of(layers, b, data, begin + done, in_order)
+                gather_inputs(setting, layers, b, data, inputs, own, samples, mine, upto)
+            X = inputs_of(layers, b, inputs, begin + done, in_order)
             forward(setting, layers, b, data, X, own, samples, trained and done == 0, mine, upto)
             if lead:
                 chunk_losses(setting, layers, b, data, own, samples, measured)
@@ -152,7 +155,7 @@ def batch(
         if count > setting.chunk:
             meet(b.gate, setting.threads, mine, upto)
             if trained:
-                _back(setting, layers, b, data, order, begin + done, samples, in_order, done == 0, mine, upto)
+                _back(setting, layers, b, data, inputs, order, begin + done, samples, in_order, done == 0, mine, upto)
                 meet(b.gate, setting.threads, mine, upto)
         done += samples
     if not trained:
@@ -161,21 +164,21 @@ def batch(
 
 @merged
 def _back(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
-    fresh: bool, mine: int, upto: int,
+    setting: Setting, layers: Layers, b: Buffers, data: Data, inputs: Pointer, order: Pointer, begin: int, count: int,
+    in_order: bool, fresh: bool, mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Make the gradient of a chunk that has just passed through the layers, started anew if `fresh`."""
     if setting.narrow:
         narrow_pass(b, layers, data, begin, count, True, fresh)
     else:
-        X = inputs_of(layers, b, data, begin, in_order)
+        X = inputs_of(layers, b, inputs, begin, in_order)
         backward(setting, layers, b, data, X, offset(order, begin), count, fresh, mine, upto)
 
 
 @merged
 def _step(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, begin: int, count: int, in_order: bool,
-    t: Watch, cancel: Pointer, mine: int, upto: int,
+    setting: Setting, layers: Layers, b: Buffers, data: Data, inputs: Pointer, order: Pointer, begin: int, count: int,
+    in_order: bool, t: Watch, cancel: Pointer, mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Count the step, and move the weights if its loss is finite."""
     threads = setting.threads
@@ -197,7 +200,7 @@ def _step(
     fetch_next(setting, layers, data, order, begin + count, in_order)
     if b.decisions[MOVES]:
         if count <= setting.chunk:  # what `batch` passed through the layers is still there
-            _back(setting, layers, b, data, order, begin, count, in_order, True, mine, upto)
+            _back(setting, layers, b, data, inputs, order, begin, count, in_order, True, mine, upto)
         if not setting.fused:
             ready_gradient(setting, layers, b, mine, upto)
             _apply(setting, layers, b, mine, upto)

@@ -15,7 +15,7 @@ from chainrule.engines.compiled.denormals import denormals_flushed
 from chainrule.engines.compiled.plan import Plan
 from chainrule.engines.gemm.fields import Table, make_table
 from chainrule.engines.gemm.layout import Index
-from chainrule.engines.gemm.records import ALONE, Setting, Stage
+from chainrule.engines.gemm.records import ALONE, Data, Setting, Stage
 from chainrule.nn import Array
 
 LANES = {4: 16, 8: 8}
@@ -37,6 +37,8 @@ class MemberBlock(Block):
         Until when one of them trains alone, and for how long the next time.
     width : tuple of int
         The tag of the vectors.
+    data : Data
+        The training part.
     table, buffers
         What the kernel works on.
     index : ndarray (P,)
@@ -50,6 +52,7 @@ class MemberBlock(Block):
     alone_until: float
     patience: float
     width: tuple[int, ...]
+    data: Data
     table: Table
     buffers: Any
     index: Index
@@ -58,6 +61,10 @@ class MemberBlock(Block):
     def advance(self, stretch: Stretch, cancel: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         """Train a stretch; see `Block.advance`."""
         orders = self.own_order if stretch.orders is None else np.ascontiguousarray(stretch.orders[:, 0])
+        inputs, floats = self.data.X, 0
+        if stretch.fresh is not None:
+            inputs = stretch.fresh.X[0, stretch.fresh.own[0]]
+            floats = stretch.fresh.X[0].size
         stage = Stage(
             orders=orders,
             in_order=stretch.orders is None,
@@ -65,13 +72,15 @@ class MemberBlock(Block):
             rates=np.ascontiguousarray(stretch.rates),
             n_rates=len(stretch.rates),
             cancel=cancel,
+            inputs=inputs,
+            floats=floats,
         )
-        table, floats = np.concatenate([self.table, make_table(stage)]), self.buffers.zeros
+        table, like = np.concatenate([self.table, make_table(stage)]), self.buffers.zeros
         epochs = [0] * self.threads
 
         def work(thread: int) -> None:
             with denormals_flushed():
-                epochs[thread] = self.kernel(table, floats, stretch.first, stretch.stop, thread, self.width)
+                epochs[thread] = self.kernel(table, like, stretch.first, stretch.stop, thread, self.width)
 
         alone = self.threads == 1 or time.monotonic() < self.alone_until
         self.buffers.decisions[ALONE] = alone
@@ -166,6 +175,6 @@ def make_setting(plan: Plan, course: Course, threads: int, chunk: int) -> Settin
         log_every=course.log_every,
         batch=course.batch,
         chunk=chunk,
-        full=course.full,
+        full=course.judges_steps,
         narrow=False,
     )

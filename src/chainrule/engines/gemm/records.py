@@ -232,6 +232,9 @@ class Stage(NamedTuple):
         Learning rate of each epoch, or the one of all of them.
     cancel : (1,)
         Set to 1 to end early.
+    inputs, floats
+        Inputs of the steps, (n, d), and how many floats further on those of the next epoch stand; 0 if they are always
+        the same.
     """
 
     orders: Indices
@@ -240,6 +243,8 @@ class Stage(NamedTuple):
     rates: Floats
     n_rates: int
     cancel: Integers
+    inputs: AnyFloats
+    floats: int
 
 
 _named: Any = NamedTuple

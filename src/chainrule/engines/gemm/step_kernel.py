@@ -47,22 +47,23 @@ def blocks_of(layers: Layers) -> int:
 
 @merged
 def gather_inputs(
-    setting: Setting, layers: Layers, b: Buffers, data: Data, order: Pointer, count: int, mine: int, upto: int
-) -> None:
+    setting: Setting, layers: Layers, b: Buffers, data: Data, inputs: Pointer, order: Pointer, count: int, mine: int,
+    upto: int,
+) -> None:  # fmt: skip
     """Bring a chunk's inputs together, unless they are read from lists; each thread brings some of the samples."""
     if data.sparse:
         return
     d = layers.sizes[FAN_IN]
     first, last = count * mine // setting.threads, count * upto // setting.threads
-    copy_rows(data.X, offset(order, first), last - first, d, offset(b.X, first * d))
+    copy_rows(inputs, offset(order, first), last - first, d, offset(b.X, first * d))
     meet(b.gate, setting.threads, mine, upto)
 
 
 @merged
-def inputs_of(layers: Layers, b: Buffers, data: Data, begin: int, in_order: bool) -> Pointer:
+def inputs_of(layers: Layers, b: Buffers, inputs: Pointer, begin: int, in_order: bool) -> Pointer:
     """Return a pointer to a chunk's inputs, row by row."""
     if in_order:
-        return offset(data.X, begin * layers.sizes[FAN_IN])
+        return offset(inputs, begin * layers.sizes[FAN_IN])
     return b.X
 
 

@@ -111,11 +111,11 @@ def run_jobs(
 
 
 @called
-def take_samples(net: Nets, b: Buffers, data: Data, order: Pointer, count: int, thread: int) -> None:
+def take_samples(net: Nets, b: Buffers, inputs: Pointer, order: Pointer, count: int, thread: int) -> None:
     """Bring a group's inputs to level 0: feature by feature, a sample in each lane; the last one fills idle lanes."""
     L, d, rows = lanes_of(b.A), net.features, offset(b.fresh, thread * net.inputs * lanes_of(b.A))
     for s in range(L):
-        copy_floats(offset(data.X, order[min(s, count - 1)] * d), offset(rows, s * net.inputs), d)
+        copy_floats(offset(inputs, order[min(s, count - 1)] * d), offset(rows, s * net.inputs), d)
     A = offset(b.A, thread * net.floats)
     for i in range(0, d, L):
         transpose_square(offset(rows, i), net.inputs, offset(A, i * L), L)

@@ -69,7 +69,7 @@ def train_images(table: Any, floats: Any, first: int, stop: int, thread: int, wi
             for part in range(0 if judged and held_out.n > 0 else 1, 2):  # what a full step needs is computed last
                 data = samples if part == 1 else held_out
                 trained = part == 1 and setting.full and not last
-                _batch(setting, layers, net, b, data, ascending, 0, data.n, judged, trained, mine, upto)
+                _batch(setting, layers, net, b, data, data.X, ascending, 0, data.n, judged, trained, mine, upto)
                 if lead and judged:
                     set_values(setting, net.outputs, b, t, LOSS if part == 1 else VALIDATION_LOSS, data.n)
         if judged:
@@ -85,10 +85,11 @@ def train_images(table: Any, floats: Any, first: int, stop: int, thread: int, wi
             set_rate(b, t.rate[0])
         in_order = setting.full or stage.in_order
         order, begin = ascending if in_order else offset(stage.orders, (epoch - first) * samples.n), 0
+        inputs = offset(stage.inputs, (epoch - first) * stage.floats)
         while begin < samples.n:
             count = min(setting.batch, samples.n - begin)
             if not setting.full:
-                _batch(setting, layers, net, b, samples, order, begin, count, False, True, mine, upto)
+                _batch(setting, layers, net, b, samples, inputs, order, begin, count, False, True, mine, upto)
             _step(setting, layers, net, b, t, stage.cancel, mine, upto)
             begin += count
             if b.decisions[ALONE]:  # the first thread goes on with everything
@@ -109,10 +110,13 @@ def train_images(table: Any, floats: Any, first: int, stop: int, thread: int, wi
 
 @merged
 def _batch(
-    setting: Setting, layers: Layers, net: Nets, b: Any, data: Data, order: Pointer, begin: int, count: int,
-    measured: bool, trained: bool, mine: int, upto: int,
+    setting: Setting, layers: Layers, net: Nets, b: Any, data: Data, inputs: Pointer, order: Pointer, begin: int,
+    count: int, measured: bool, trained: bool, mine: int, upto: int,
 ) -> None:  # fmt: skip
-    """Pass samples through the network, chunk by chunk: losses, the metric if `measured`, the gradient if `trained`."""
+    """Pass samples through the network, chunk by chunk: losses, the metric if `measured`, the gradient if `trained`.
+
+    Their inputs stand at `inputs`.
+    """
     lead, done, threads, L = mine == 0, 0, setting.threads, lanes_of(b.A)
     if lead:
         set_divisor(setting, b, data, order, begin, count)
@@ -125,7 +129,7 @@ def _batch(
         for group in range(groups * mine // threads, groups * upto // threads):
             place = group * L
             here, left = offset(own, place), min(L, samples - place)
-            take_samples(net, b, data, here, left, mine)
+            take_samples(net, b, inputs, here, left, mine)
             forward_group(setting, layers, net, b, mine)
             group_losses(setting, layers, net, b, data, here, left, place, measured, mine)
             if trained:

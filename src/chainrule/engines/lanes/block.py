@@ -71,10 +71,10 @@ class LanesBlock(Block):
             self._put(self.buffers.theta, lane, theta)
         if plans[0].keeps_best:
             self.buffers.best[:] = self.buffers.theta
-        resident = course.full and train.n <= self.shape.chunk and validation is None
+        resident = course.judges_steps and train.n <= self.shape.chunk and validation is None
         self.train_part, self.validation_part = train, validation
-        self.data = _make_data(train, resident)
-        self.validation = _no_data(self.data) if validation is None else _make_data(validation, False)
+        self.data = _make_data(train, len(plans), resident)
+        self.validation = _no_data(self.data) if validation is None else _make_data(validation, len(plans), False)
         if resident:
             self._fill(train)
 
@@ -82,10 +82,13 @@ class LanesBlock(Block):
         """Train a stretch; see `Block.advance`."""
         none = np.zeros((0, 0), dtype=np.int32)
         orders = np.zeros((0, 0, 0), dtype=np.int32) if stretch.orders is None else stretch.orders
+        inputs, own = np.zeros((0, 0, 0, 0), dtype=self.dtype), self.data.own
+        if stretch.fresh is not None:
+            inputs, own = stretch.fresh.X, np.asarray(stretch.fresh.own, dtype=np.int64)
         with denormals_flushed():
             self.epoch = train_block(
                 self.shape, self.setting, self.buffers, self.data, self.validation, self.tracking, stretch.rates,
-                orders, none, self.table, stretch.first, stretch.stop, cancel, self.width,
+                orders, none, _read_only(inputs), own, self.table, stretch.first, stretch.stop, cancel, self.width,
             )  # fmt: skip
 
     def theta(self, k: int) -> Array:
@@ -217,7 +220,7 @@ def _make_setting(plan: Plan, course: Course, members: int) -> Setting:
         epochs=course.epochs,
         log_every=course.log_every,
         batch=course.batch,
-        full=course.full,
+        full=course.judges_steps,
     )
 
 
@@ -235,16 +238,18 @@ def _join(sources: Sequence[tuple[Part | None, int]]) -> Part:
     return Part(stack("X"), stack("Y"), None if first.weight is None else stack("weight"), shared=False)
 
 
-def _make_data(part: Part, resident: bool) -> Data:
+def _make_data(part: Part, members: int, resident: bool) -> Data:
     shared = part.shared
     weight = np.zeros((1, 0), dtype=part.X.dtype) if part.weight is None else part.weight
     arrays = (part.X, part.Y, weight if part.weight is None or not shared else weight[None])
     X, Y, w = arrays if not shared else (part.X[None], part.Y[None], arrays[2])
-    return Data(_read_only(X), _read_only(Y), _read_only(w), part.n, resident)
+    own = np.zeros(members, dtype=np.int64) if shared else np.arange(members)
+    return Data(_read_only(X), _read_only(Y), _read_only(w), own, members == 1 or shared, part.n, resident)
 
 
 def _no_data(like: Data) -> Data:
-    return Data(_read_only(like.X[:, :0]), _read_only(like.Y[:, :0]), _read_only(like.w[:, :0]), 0, False)
+    X, Y, w = _read_only(like.X[:, :0]), _read_only(like.Y[:, :0]), _read_only(like.w[:, :0])
+    return Data(X, Y, w, like.own, like.alike, 0, False)
 
 
 def _read_only(array: Array) -> Array:

@@ -74,19 +74,24 @@ def point_at(b: Buffers, width: tuple[int, ...]) -> Buffers:
 @kernel
 def train_block(
     sizes: Shape, numbers: Setting, arrays: Buffers, train: Data, validation: Data, tracking: Tracking, rates: Any,
-    orders: Any, none: Any, table: Any, first: int, stop: int, cancel: Any, width: tuple[int, ...],
+    orders: Any, none: Any, inputs: Any, own: Any, table: Any, first: int, stop: int, cancel: Any,
+    width: tuple[int, ...],
 ) -> int:  # fmt: skip
     """Train from epoch `first` up to `stop` and return the number of completed epochs.
 
-    `rates` is (E or 1, V), `orders` (E, 1 or V, n) or (0, 0, 0), `none` a (0, 0) array of the orders' type;
-    `table` is None or the numbers of each layer (see `spatial_kernel`), and `width` the tag of the vectors (see
-    `simd.width_tag`). Networks without and with geometries have machine code of their own.
+    `rates` is (E or 1, V), `orders` (E, 1 or V, n) or (0, 0, 0), `none` a (0, 0) array of the orders' type; `inputs`
+    are those of the steps, (E, sets, n, d), with the set of each member in `own` (V,), or (0, 0, 0, 0) if they are
+    always the same; `table` is None or the numbers of each layer (see `spatial_kernel`), and `width` the tag of the
+    vectors (see `simd.width_tag`). Networks without and with geometries have machine code of their own.
     """
     t = watch(tracking, width)
     shape, setting, buffers = point_at_shape(sizes, width), point_at_setting(numbers, width), point_at(arrays, width)
     # Numba compiles a function anew for each literal argument; these have a type, not a value.
     zero = first - first
     one = zero + 1
+    alike = True
+    for m in range(own.size):
+        alike = alike and own[m] == own[0]
     epoch = first
     while epoch < stop:
         last = epoch == setting.epochs
@@ -111,11 +116,14 @@ def train_block(
         begin_epoch(t, pointer(rates, width), epoch - first if rates.shape[0] > 1 else zero)
         set_rates(setting, buffers, t.rate)
         order = orders[epoch - first] if orders.shape[0] > 0 else none
+        seen = train
+        if inputs.shape[0] > 0:
+            seen = Data(inputs[epoch - first], train.Y, train.w, own, alike, train.n, train.resident)
         begin = zero
         while begin < train.n:
             count = min(setting.batch, train.n - begin)
             if not setting.full:
-                _batch(shape, setting, buffers, table, train, order, begin, count, zero, one)
+                _batch(shape, setting, buffers, table, seen, order, begin, count, zero, one)
             ready_gradient(shape, setting, buffers)
             for m in range(t.members):
                 count_step(t, m, buffers.losses[m])

@@ -130,8 +130,12 @@ class Data(NamedTuple):
 
     Attributes
     ----------
-    X, Y, w : (1 or V, n, d), (1 or V, n, k), (1 or V, n or 0)
-        One entry if all members see the same samples.
+    X : (sets, n, d)
+        Inputs.
+    own : (V,)
+        Which set of inputs is each member's; `alike` says that all have the same.
+    Y, w : (1 or V, n, k), (1 or V, n or 0)
+        Targets and weights; one entry if all members see the same samples.
     n : int
         Samples; 0 for a part that there is not.
     resident : bool
@@ -141,5 +145,7 @@ class Data(NamedTuple):
     X: AnyFloats
     Y: AnyFloats
     w: AnyFloats
+    own: Integers
+    alike: bool
     n: int
     resident: bool

@@ -38,22 +38,23 @@ def fill(setting: Setting, buffers: Buffers, data: Data, order: Any, begin: int,
     A, Y, w = buffers.A, buffers.Y, buffers.w
     d, k = data.X.shape[2], data.Y.shape[2]
     weighted, members, L = data.w.shape[1] > 0, setting.members, lanes_of(buffers.theta)
-    if data.X.shape[0] == 1 and order.shape[0] <= 1:
+    if data.alike and data.Y.shape[0] == 1 and order.shape[0] <= 1:
+        inputs = data.own[0]
         for s in range(count):
             row = order[0, begin + s] if order.shape[0] else begin + s
             for i in range(d):
-                store(A, (s * d + i) * L, splat(A, data.X[0, row, i]))
+                store(A, (s * d + i) * L, splat(A, data.X[inputs, row, i]))
             for j in range(k):
                 store(Y, (s * k + j) * L, splat(Y, data.Y[0, row, j]))
             if weighted:
                 store(w, s * L, splat(w, data.w[0, row]))
         return
     for m in range(members):
-        own, column = m if data.X.shape[0] > 1 else 0, m if order.shape[0] > 1 else 0
+        inputs, own, column = data.own[m], m if data.Y.shape[0] > 1 else 0, m if order.shape[0] > 1 else 0
         for s in range(count):
             row = order[column, begin + s] if order.shape[0] else begin + s
             for i in range(d):
-                store_scalar(A, (s * d + i) * L + m, data.X[own, row, i])
+                store_scalar(A, (s * d + i) * L + m, data.X[inputs, row, i])
             for j in range(k):
                 store_scalar(Y, (s * k + j) * L + m, data.Y[own, row, j])
             if weighted:
