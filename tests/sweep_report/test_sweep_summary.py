@@ -166,6 +166,8 @@ def test_cells_given_up_are_not_compared() -> None:
     assert summary.choice.left_out == (4,)
     assert [group.cells for group in summary.group_by("training.optimizer")] == [3, 2]
     assert importance_table(result, summary.criterion)[0] == [0, 1, 2, 3, 5]
+    assert summary.importance == {}
+    assert "halving gave cells up by their results" in summary.no_importance["training.optimizer"]
     assert group_table(summary).note.endswith("Without 1 cell that halving gave up.")
     assert [cell.number for cell in summary.pruned] == [4]
     assert summary.ranked()[-1].number == 4

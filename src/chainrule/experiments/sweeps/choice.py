@@ -271,7 +271,7 @@ def axis_importances(
     for k in cells:
         place = place_of(result.cells[k])
         places.append({axis: place.get(axis) for axis in axes})
-    found, left = importances(places, table, criterion.better, result.sampler, level)
+    found, left = importances(places, table, criterion.better, result, level)
     return found, left if len(table) >= MIN_PAIRS else dict.fromkeys(axes, too_few_seeds(len(table)))
 
 
@@ -281,18 +281,26 @@ def too_few_seeds(n: int) -> str:
 
 
 def importances(
-    places: Sequence[Mapping[str, Any]], table: Values, better: Better, sampler: str, level: float
+    places: Sequence[Mapping[str, Any]], table: Values, better: Better, result: SweepResult, level: float
 ) -> tuple[dict[str, Importance], dict[str, str]]:
-    """Return the importance of each axis over a table (seeds, cells), and why axes are left out."""
+    """Return the importance of each axis over a table (seeds, cells) from a sweep, and why axes are left out.
+
+    Where cells were chosen by their results all are left out; what is found then only puts axes in order.
+    """
     from chainrule.stats.drawn_importance import drawn_importance
     from chainrule.stats.importance import axis_importance, no_importance
 
-    if sampler == "optuna":
+    if result.sampler == "grid":
+        found, left = axis_importance(places, table, level, better), no_importance(places)
+    else:
+        found, left = drawn_importance(places, table, level, better)
+    why = ""
+    if result.sampler == "optuna":
         why = "the sampler chose its values by their results, which makes some look important and hides others"
-        return {}, dict.fromkeys((axis for place in places for axis in place), why)
-    if sampler == "random":
-        return drawn_importance(places, table, level, better)
-    return axis_importance(places, table, level, better), no_importance(places)
+    elif any(one.pruned_after is not None for one in result):
+        why = "halving gave cells up by their results, and those that are left are no fair sample"
+    axes = dict.fromkeys(axis for place in places for axis in place)
+    return found, dict.fromkeys(axes, why) if why else left
 
 
 def place_of(cell: CellResult) -> dict[str, Any]:

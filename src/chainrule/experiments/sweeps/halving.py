@@ -117,7 +117,8 @@ class HalvingReport:
         gave_up = f"halving gave up {self.pruned or 'no'} cell{'' if self.pruned == 1 else 's'}"
         if share < 1:
             text = f"{gave_up} and trained {100 * share:.3g} % of the whole grid's epochs"
-            return f"{text} ({self.seconds:.3g} s of training instead of about {self.seconds_whole:.3g})"
+            times = f"{self.seconds:.3g} s of training instead of about {self.seconds_whole:.3g}"
+            return f"{text} ({times if self.seconds < self.seconds_whole else f'but saved no time: {times}'})"
         why = (
             "its rungs and its check took more than that saved" if self.pruned else "no cell was worse than those kept"
         )

@@ -114,6 +114,11 @@ class SweepResult:
         """How many runs the cells were to have at least; None if it depends on results which cells there are."""
         return None if self.sampler == "optuna" else len(self.seeds) * len(self.cells)
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was ended before its cells had their runs."""
+        return self.interrupted and (self.wanted is None or sum(len(one.runs) for one in self.cells) < self.wanted)
+
     def __iter__(self) -> Iterator[CellResult]:
         return iter(self.cells)
 

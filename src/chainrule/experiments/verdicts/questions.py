@@ -74,7 +74,7 @@ def answer(
     with open_store(store) as keeper:
         bench = Bench(keeper, engine, resources, data_dir, progress, count=count)
         found = _ANSWERS[question.ask](question, result, measure, bench, more)
-    short = ("The sweep was cut short: this is what its runs say so far.",) if result.interrupted else ()
+    short = ("The sweep was cut short: this is what its runs say so far.",) if result.cut_short else ()
     caution = ("The sweep chose seeds by looking at its runs; intervals for a fixed number of seeds are too narrow.",)
     looked = question.ask in ("rank", "importance", "audit") and any(one.adaptive for one in result.cells)
     return replace(
@@ -90,7 +90,7 @@ def answer_all(result: SweepResult, **how: object) -> list[Verdict]:
             verdicts.append(answer(question, result, **how))  # type: ignore[arg-type]
         except ConfigError as error:
             sentence = f"The question '{question.ask}' cannot be answered: {error}."
-            if result.interrupted:
+            if result.cut_short:
                 sentence = f"The question '{question.ask}' cannot be answered yet: the sweep was cut short."
             verdicts.append(Verdict(sentence, "no verdict", "compare", question.quantity, level=question.level))
     return verdicts
@@ -154,7 +154,8 @@ def _importance(question: Question, result: SweepResult, measure: Measure, bench
         raise ConfigError(f"no run differs from another in {measure.words}, so no axis can be said to matter")
     values = values if measure.is_success else on_scale(values, measure.text, measure.better)
     places = [dict(one.cell.place) for one in kept]
-    shares, left = importances(places, values, measure.better, result.sampler, question.level)
+    found, left = importances(places, values, measure.better, result, question.level)
+    shares = {axis: one for axis, one in found.items() if axis not in left}
     if not shares:
         why = "; ".join(f"{', '.join(axes)}: {reason}" for reason, axes in _grouped(left).items())
         raise ConfigError(why or "no axis has more than one value, so none can matter")
@@ -164,8 +165,9 @@ def _importance(question: Question, result: SweepResult, measure: Measure, bench
         f"Of the variance between {len(kept)} cells in {measure.words}, {_listed(told)} ({len(seeds):,} paired seeds, "
         f"{percent(question.level)} intervals)."
     )
-    rows = [(axis_word(a), *_part(shares[a])) for a in ordered]
-    picture = Picture("bars", tuple(rows), f"per cent of the variance of {measure.words} that an axis has a part in")
+    rows = [(shares[a].named(axis_word(a)), *_part(shares[a])) for a in ordered]
+    does = "explains by itself" if any(isnan(one.total) for one in shares.values()) else "has a part in"
+    picture = Picture("bars", tuple(rows), f"per cent of the variance of {measure.words} that an axis {does}")
     numbers = {"importance": {axis: asdict(one) for axis, one in shares.items()}, "seeds": seeds}
     limits = _grouped({axis: one.why for axis, one in shares.items() if one.why})
     notes = tuple(f"{', '.join(axes)}: {why[:1].lower()}{why[1:]}." for why, axes in limits.items())
