@@ -12,6 +12,8 @@ a checksum over all their fields, arrays and columns a checksum of their bytes, 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 SCHEMA = 2
 APPLICATION_ID = 0x63687275
@@ -31,95 +34,86 @@ APPLICATION_ID = 0x63687275
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
-words = Table(
-    "words",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("hash", LargeBinary(16), nullable=False, unique=True),
-    Column("text", Text, nullable=False),
-)
+def _filled(kind: type[Any] | TypeEngine[Any], *names: str) -> list[Column[Any]]:
+    """Return columns of one kind in which every row has a value."""
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def _number() -> Column[int]:
+    """Return the number of a row, which the database gives."""
+    return Column("id", Integer, primary_key=True)
+
+
+def _hash(name: str) -> Column[bytes]:
+    """Return a hash (16 bytes) by which a row is found."""
+    return Column(name, LargeBinary(16), nullable=False, unique=True)
+
+
+PLACE = ("series_id", "seed")
+"""What tells a run from others in the order in which they lie."""
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), *_filled(Text, "value"))
+
+words = Table("words", metadata, _number(), _hash("hash"), *_filled(Text, "text"))
 
 series = Table(
     "series",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("key", LargeBinary(16), nullable=False, unique=True),
-    Column("source_id", Integer, nullable=False),
-    Column("network_id", Integer, nullable=False),
-    Column("training_id", Integer, nullable=False),
-    Column("data_id", Integer, nullable=False),
-    Column("numerics_id", Integer, nullable=False),
-    Column("tag", Integer, nullable=False),
+    _number(),
+    _hash("key"),
+    *_filled(Integer, "source_id", "network_id", "training_id", "data_id", "numerics_id", "tag"),
 )
 
 axis_values = Table(
     "axis_values",
     metadata,
-    Column("axis_id", Integer, nullable=False),
-    Column("word_id", Integer, nullable=False),
-    Column("value_id", Integer, nullable=False),
-    Column("tag", Integer, nullable=False),
+    *_filled(Integer, "axis_id", "word_id", "value_id", "tag"),
     PrimaryKeyConstraint("axis_id", "word_id"),
     sqlite_with_rowid=False,
 )
 
 batches = Table(
-    "batches",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("saved", BigInteger, nullable=False),
-    Column("machine_id", Integer, nullable=False),
-    Column("n", Integer, nullable=False),
-    Column("tag", Integer, nullable=False),
+    "batches", metadata, _number(), *_filled(BigInteger, "saved"), *_filled(Integer, "machine_id", "n", "tag")
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("series_id", Integer, nullable=False),
-    Column("seed", BigInteger, nullable=False),
-    Column("key", LargeBinary(16), nullable=False, unique=True),
-    Column("batch_id", Integer, nullable=False),
-    Column("stop_id", Integer, nullable=False),
-    Column("converged", SmallInteger, nullable=False),
-    Column("epochs", Integer, nullable=False),
-    Column("seconds", Float(53), nullable=False),
-    Column("engine_id", Integer, nullable=False),
-    Column("reason_id", Integer, nullable=False),
-    Column("fingerprint_id", Integer, nullable=False),
-    Column("network_id", Integer, nullable=False),
-    Column("training_id", Integer, nullable=False),
-    Column("names_id", Integer, nullable=False),
+    *_filled(Integer, "series_id"),
+    *_filled(BigInteger, "seed"),
+    _hash("key"),
+    *_filled(Integer, "batch_id", "stop_id"),
+    *_filled(SmallInteger, "converged"),
+    *_filled(Integer, "epochs"),
+    *_filled(Float(53), "seconds"),
+    *_filled(Integer, "engine_id", "reason_id", "fingerprint_id", "network_id", "training_id", "names_id"),
     Column("divergence_id", Integer),
     Column("preprocessing_id", Integer),
-    Column("kept", SmallInteger, nullable=False),
-    Column("final", LargeBinary, nullable=False),
-    Column("digest", LargeBinary(8), nullable=False),
-    Column("checksum", BigInteger, nullable=False),
-    PrimaryKeyConstraint("series_id", "seed"),
+    *_filled(SmallInteger, "kept"),
+    *_filled(LargeBinary, "final"),
+    *_filled(LargeBinary(8), "digest"),
+    *_filled(BigInteger, "checksum"),
+    PrimaryKeyConstraint(*PLACE),
     sqlite_with_rowid=False,
 )
 
 arrays = Table(
     "arrays",
     metadata,
-    Column("series_id", Integer, nullable=False),
-    Column("seed", BigInteger, nullable=False),
+    *_filled(Integer, "series_id"),
+    *_filled(BigInteger, "seed"),
     Column("weights", LargeBinary),
     Column("curves", LargeBinary),
-    PrimaryKeyConstraint("series_id", "seed"),
+    PrimaryKeyConstraint(*PLACE),
 )
 
 columns = Table(
     "columns",
     metadata,
-    Column("name_id", Integer, nullable=False),
-    Column("batch_id", Integer, nullable=False),
-    Column("names_id", Integer, nullable=False),
-    Column("checksum", BigInteger, nullable=False),
-    Column("data", LargeBinary, nullable=False),
+    *_filled(Integer, "name_id", "batch_id", "names_id"),
+    *_filled(BigInteger, "checksum"),
+    *_filled(LargeBinary, "data"),
     PrimaryKeyConstraint("name_id", "batch_id"),
     sqlite_with_rowid=False,
 )
@@ -127,19 +121,18 @@ columns = Table(
 owners = Table(
     "owners",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _number(),
     Column("token", Text, nullable=False, unique=True),
-    Column("host", Text, nullable=False),
-    Column("pid", BigInteger, nullable=False),
-    Column("started", Text, nullable=False),
-    Column("beat", Float(53), nullable=False),
-    Column("lifetime", Float(53), nullable=False),
+    *_filled(Text, "host"),
+    *_filled(BigInteger, "pid"),
+    *_filled(Text, "started"),
+    *_filled(Float(53), "beat", "lifetime"),
 )
 
 leases = Table(
     "leases",
     metadata,
     Column("key", LargeBinary(16), primary_key=True),
-    Column("owner_id", Integer, nullable=False),
+    *_filled(Integer, "owner_id"),
     sqlite_with_rowid=False,
 )
