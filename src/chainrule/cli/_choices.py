@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ConfigError, one_line
@@ -28,7 +28,7 @@ def parse_choices(choices: Sequence[str] | None) -> tuple[list[tuple[str, str]],
     return where, rules
 
 
-def find_choices(store: Store, where: Iterable[tuple[str, str]], rules: Iterable[str]) -> dict[str, Any]:
+def find_choices(store: Store, where: Sequence[tuple[str, str]], rules: Sequence[str]) -> dict[str, Any]:
     """Return what `Store.aggregate` takes for values on axes: of one axis given twice, either value.
 
     Raises
@@ -38,10 +38,8 @@ def find_choices(store: Store, where: Iterable[tuple[str, str]], rules: Iterable
     """
     from chainrule.experiments.store import parse_rule
 
-    rules = list(rules)
     found: dict[str, list[Any]] = {}
-    for name, text in where:
-        axis = find_axis(store, name)
+    for axis, (_, text) in zip(find_axes(store, [name for name, _ in where]), where, strict=True):
         found.setdefault(axis, []).append(_find_value(axis, text, store.axis_values(axis)))
     axes = store.axis_names() if rules else ()
     for text in rules:
@@ -51,12 +49,17 @@ def find_choices(store: Store, where: Iterable[tuple[str, str]], rules: Iterable
     return {axis: values[0] if len(values) == 1 else frozenset(map(_frozen, values)) for axis, values in found.items()}
 
 
-def find_axis(store: Store, name: str) -> str:
-    """Return an axis' full name: ``training.learning_rate`` for ``learning_rate`` or ``lr``."""
+def find_axes(store: Store, typed: Sequence[str]) -> list[str]:
+    """Return the full names of axes: ``training.learning_rate`` for ``learning_rate`` or ``lr``."""
+    names = store.axis_names() if typed else []
+    return [_find_axis(store, name, names) for name in typed]
+
+
+def _find_axis(store: Store, name: str, names: Sequence[str]) -> str:
+    """Return the one of some axes that a full or short name means."""
     from chainrule.experiments.recipes.selectors import SHORT
     from chainrule.experiments.store.axes import unknown_axis
 
-    names = store.axis_names()
     if name in names or not names:
         return name
     ending = [axis for axis in names if axis.endswith(f".{SHORT.get(name, name)}") and name]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chainrule.cli._choices import find_axis, find_choices, parse_choices
+from chainrule.cli._choices import find_axes, find_choices, parse_choices
 from chainrule.cli._console import Output, clean, count, pairs
 from chainrule.cli._help import Command, Group
 from chainrule.cli._options import Json, Quiet, parse_path
@@ -159,7 +159,7 @@ def show(
         if runs:
             _stored.show_runs(output, opened, axes, rules, limit)
         elif by or axes or metric or success:
-            along = [find_axis(opened, name) for name in by or ()]
+            along = find_axes(opened, by or [])
             _stored.show_groups(output, opened, along, metric or "loss", success or "converged", axes, limit)
         else:
             _stored.show_settings(output, opened, limit)
