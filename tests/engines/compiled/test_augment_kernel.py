@@ -29,6 +29,7 @@ def images(shape: tuple[int, int, int], dtype: str) -> tuple[Any, Any, Any]:
     """Return images, which of them to take, and where to write them."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(40, shape[0] * shape[1] * shape[2])).astype(dtype)
+    X.flags.writeable = False
     return X, rng.permutation(40)[:30].astype(np.int32), rng.permutation(60)[:30].astype(np.int32)
 
 

@@ -158,7 +158,7 @@ class Augmented:
 
     def _change(self, kind: Kind, drawn: list[Draws | None], which: Whole, fresh: Array) -> None:
         """Make some samples of an epoch, and put them where they belong."""
-        source, taken = kind.X, which
+        source, taken = _read_only(kind.X), which
         for number, (part, draws) in enumerate(zip(kind.parts, drawn, strict=True)):
             out, places = fresh, which
             if number < len(kind.parts) - 1:
@@ -172,4 +172,11 @@ class Augmented:
             else:
                 own, rng = source.take(taken, axis=0), kind.generators[number]
                 out[places] = part.apply(own, kind.shape, rng) if draws is None else part.change(own, kind.shape, draws)
-            source, taken = out, places
+            source, taken = _read_only(out), places
+
+
+def _read_only(array: Array) -> Array:
+    """Return a view that cannot be written to: so kernels are compiled for one kind of samples only."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

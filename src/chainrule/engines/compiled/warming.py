@@ -17,11 +17,15 @@ from chainrule.resources import Resources
 
 
 def train_a_little(engine: type[LanesEngine | GemmEngine], network: Network, dtype: str) -> None:
-    """Train two members for an epoch of minibatches, on inputs that are mostly zeros: those have code of their own."""
+    """Train two members for an epoch of minibatches, on inputs that are mostly zeros: those have code of their own.
+
+    Members over images see augmented ones.
+    """
     X = np.zeros((8, 64))
     X[np.arange(8), np.arange(8)] = 1.0
     source = FixedSource(Dataset.from_arrays(X, np.arange(8) % 2, image_shape=(8, 8)))
-    config = TrainingConfig(epochs=1, batch_size=4, dtype=dtype, loss="binary_cross_entropy")
+    augment = ("shift(1)", "rotate(10)") if network is _PLACES else ()
+    config = TrainingConfig(epochs=1, batch_size=4, dtype=dtype, loss="binary_cross_entropy", augment=augment)
     ((_, cohort),) = make_cohorts([Member(network, config, seed) for seed in range(2)], source)
     engine(Resources(threads=1, memory=2**28)).train(cohort)
 
