@@ -68,9 +68,14 @@ class Evaluation:
         if samples.n <= SLICE or not self.in_slices:
             forward = self.network.forward(params, samples.X)
             return forward.Z, forward.A, forward
-        pieces = [self.network.forward(params, part.X) for part in samples.slices(SLICE)]
-        Z, A = (np.concatenate([getattr(piece, name) for piece in pieces], axis=-2) for name in ("Z", "A"))
+        pieces = [self._output(params, part) for part in samples.slices(SLICE)]
+        Z, A = (np.concatenate(part, axis=-2) for part in zip(*pieces, strict=True))
         return Z, A, None
+
+    def _output(self, params: Params, samples: Samples) -> tuple[Array, Array]:
+        """Return the output layer's Z and A alone: whoever kept the layers below would keep them of every slice."""
+        forward = self.network.forward(params, samples.X)
+        return forward.Z, forward.A
 
     def finals(
         self, theta: Array, cohort: Cohort, parts: Sequence[str] = ("train", "validation", "test")
