@@ -66,7 +66,7 @@ Layers = Annotated[
         "--layers",
         metavar="TEXT",
         text="Instead of --hidden, e.g. 'conv 8 5, pool 2, dense 64': dense, conv, conv1d, pool, avgpool, globalpool, "
-        "norm, dropout, flatten.",
+        "flatten; norm and dropout, which only the slower reference engine trains.",
     ),
 ]
 ActivationName = Annotated[
