@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from chainrule.data._base import Dataset, DataSource, FixedSource, Task, infer_task
+from chainrule.data._base import Dataset, DataSource, FixedSource
+from chainrule.data._checking import Task, infer_task
 from chainrule.data.augment import AUGMENTATIONS, Augmentation, augment, augmentation, sample_shape
 from chainrule.data.facts import class_weight_text, class_weights, facts, parse_class_weights
 from chainrule.data.mnist import fetch_mnist, forget_mnist, mnist_available

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import operator
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.data._checking import (
+    Array,
+    Task,
+    checked_classes,
+    checked_inputs,
+    checked_targets,
+    checked_weights,
+    holds_images,
+    infer_task,
+    is_one_hot,
+    label_text,
+    nothing_to_learn,
+    of_one_shape,
+    read_only,
+)
 from chainrule.errors import ConfigError, DataError, ShapeError, one_line, unknown_name
 from chainrule.spec import spec_of
 
 if TYPE_CHECKING:
     from chainrule.data.preprocess import FittedPreprocessing
 
-Array = npt.NDArray[np.floating[Any]]
-Task = Literal["binary", "multiclass", "regression"]
 OUTPUT_ACTIVATIONS: dict[str, str] = {"binary": "sigmoid", "multiclass": "softmax", "regression": "identity"}
 
 
@@ -81,26 +93,26 @@ class Dataset:
     sample_weight: Array | None = None
 
     def __post_init__(self) -> None:
-        X = _inputs(self.X, self.name)
+        X = checked_inputs(self.X, self.name)
         if self.task not in get_args(Task):
             raise ConfigError(unknown_name("task", str(self.task), get_args(Task)))
-        y = _targets(self.y, X, self.task, self.name)
+        y = checked_targets(self.y, X, self.task, self.name)
         names = tuple(self.feature_names) or tuple(f"x{j + 1}" for j in range(X.shape[1]))
         if len(names) != X.shape[1]:
             raise ShapeError(f"data set '{self.name}': {len(names)} feature names for X of shape {X.shape}")
-        if self.image_shape is not None and not _holds_images(self.image_shape, X.shape[1]):
+        if self.image_shape is not None and not holds_images(self.image_shape, X.shape[1]):
             raise ShapeError(
                 f"data set '{self.name}': rows of {X.shape[1]} pixels are no images of shape "
                 f"{one_line(repr(self.image_shape))}: bring all images to one size, and one row each"
             )
-        classes = _classes(self.classes, y, self.task, self.name)
-        weight = None if self.sample_weight is None else _weights(self.sample_weight, X, self.name)
+        classes = checked_classes(self.classes, y, self.task, self.name)
+        weight = None if self.sample_weight is None else checked_weights(self.sample_weight, X, self.name)
         fields = {"X": X, "y": y, "feature_names": names, "classes": classes, "sample_weight": weight}
         for field, value in fields.items():
             object.__setattr__(self, field, value)
         if not self.is_part and bool((y == y[:1]).all()):
             label = f"'{classes[int(y[0])]}'" if classes else f"{np.ravel(y)[0]:g}"
-            raise DataError(_nothing_to_learn(self.name, self.n, label))
+            raise DataError(nothing_to_learn(self.name, self.n, label))
         if self.held_out is not None:
             self._check_held_out(self.held_out)
 
@@ -149,7 +161,7 @@ class Dataset:
             Y[np.arange(self.n), self.y] = 1
         else:
             Y = self.y.reshape(self.n, -1).astype(self.X.dtype)
-        return _read_only(Y)
+        return read_only(Y)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -170,7 +182,7 @@ class Dataset:
             rows = np.arange(self.n)[np.asarray(index)]
         except IndexError as error:
             raise ShapeError(f"data set '{self.name}' has {self.n} rows: {one_line(error)}") from None
-        raw = None if self.raw is None else _read_only(self.raw[rows])
+        raw = None if self.raw is None else read_only(self.raw[rows])
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         part = {"X": self.X[rows], "y": self.y[rows], "raw": raw, "sample_weight": weight}
         return dataclasses.replace(self, **part, held_out=None, is_part=True)
@@ -194,156 +206,20 @@ class Dataset:
         **more
             Further fields of `Dataset`.
         """
-        X, targets = _of_one_shape(X, name), np.asarray(y)
+        X, targets = of_one_shape(X, name), np.asarray(y)
         X = X[:, None] if X.ndim == 1 else X
         targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
         chosen = infer_task(targets) if task is None else task
-        if chosen == "multiclass" and _is_one_hot(targets):
+        if chosen == "multiclass" and is_one_hot(targets):
             more.setdefault("classes", tuple(str(k) for k in range(targets.shape[1])))
             targets = np.argmax(targets, axis=1)
         elif chosen != "regression" and targets.ndim == 1 and targets.size:
             labels = np.unique(targets)
             if len(labels) == 1 and "classes" not in more:
-                raise DataError(_nothing_to_learn(name, len(targets), f"'{one_line(label_text(labels[0]))}'"))
+                raise DataError(nothing_to_learn(name, len(targets), f"'{one_line(label_text(labels[0]))}'"))
             more.setdefault("classes", tuple(label_text(v) for v in labels))
             targets = np.unique(targets, return_inverse=True)[1]
         return cls(name, X, targets, chosen, **more)
-
-
-def _of_one_shape(X: Any, name: str) -> npt.NDArray[Any]:
-    """Return the samples as an array, or say that they differ in shape, as images of mixed sizes do."""
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        try:
-            shapes = sorted({np.shape(sample) for sample in X})
-        except ValueError:  # ragged within a sample
-            raise ShapeError(f"data set '{name}': X is no array: {one_line(error)}") from None
-        raise ShapeError(
-            f"data set '{name}': samples differ in shape, such as {shapes[0]} and {shapes[-1]}: bring them to one size"
-        ) from None
-
-
-def _holds_images(shape: tuple[int, ...], pixels: int) -> bool:
-    """Whether rows of so many pixels are images of rows x columns, with one or more channels."""
-    try:
-        rows, columns = (operator.index(size) for size in shape[:2])
-    except (TypeError, ValueError):
-        return False
-    return rows > 0 and columns > 0 and pixels % (rows * columns) == 0
-
-
-def _weights(weight: npt.ArrayLike, X: Array, name: str) -> Array:
-    """Return sample weights as a read-only float array (n,) of X's dtype."""
-    try:
-        array: Array = np.array(weight, dtype=X.dtype)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"data set '{name}': sample_weight must be numbers: {one_line(error)}") from None
-    if array.shape != X.shape[:1]:
-        raise ShapeError(f"data set '{name}': sample_weight of shape {array.shape} for X of shape {X.shape}")
-    if not np.isfinite(array).all() or (array < 0).any() or not array.any():
-        raise DataError(f"data set '{name}': sample_weight must be finite, at least 0 and not all 0")
-    return _read_only(array)
-
-
-def _nothing_to_learn(name: str, n: int, label: str) -> str:
-    return f"data set '{name}': all {n} labels are {label}: nothing to learn; use more or other samples"
-
-
-def _is_one_hot(y: npt.NDArray[Any]) -> bool:
-    """Whether every row holds a single 1 among zeros, in at least two columns."""
-    if y.ndim != 2 or y.shape[1] < 2 or not len(y) or y.dtype.kind not in "biuf":
-        return False
-    return bool(((y == 0) | (y == 1)).all() and (np.count_nonzero(y, axis=1) == 1).all())
-
-
-def infer_task(y: npt.NDArray[Any]) -> Task:
-    """Guess the task of targets.
-
-    Two distinct values are binary; words, at most 20 whole numbers, or one-hot rows (n, k) are classes.
-    """
-    if y.ndim != 1:
-        return "multiclass" if _is_one_hot(y) else "regression"
-    values = np.unique(y)
-    if len(values) == 2:
-        return "binary"
-    numeric = np.issubdtype(y.dtype, np.number)
-    whole = numeric and bool(np.all(np.isfinite(values))) and bool(np.all(values == np.round(values)))
-    return "multiclass" if not numeric or (whole and len(values) <= 20) else "regression"
-
-
-def label_text(value: Any) -> str:
-    """Write a label as people do: whole numbers without a decimal point."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a view that refuses to be written to: data sets are shared between members and cached."""
-    view = array.view()
-    view.setflags(write=False)
-    return view
-
-
-def _numbers(values: Any, what: str, name: str) -> npt.NDArray[Any]:
-    """Return `values` as an array of plain numbers, or say that they are none."""
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "fiub":
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"data set '{name}': {what} must be numbers, got {one_line(repr(values))}") from None
-    return array
-
-
-def _finite(array: npt.NDArray[Any], what: str, name: str) -> None:
-    good = np.isfinite(array)
-    if not good.all():
-        where = tuple(int(i) for i in np.argwhere(~good)[0])
-        raise DataError(
-            f"data set '{name}': {what}[{', '.join(map(str, where))}] is {array[where]}, not a finite number"
-        )
-
-
-def _inputs(values: Any, name: str) -> Array:
-    X = _numbers(values, "X", name)
-    if X.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-        X = X.astype(np.float64)
-    if X.ndim != 2:
-        raise ShapeError(f"data set '{name}': X must have shape (samples, features), got {X.shape}")
-    if 0 in X.shape:
-        raise DataError(f"data set '{name}': at least one sample and one feature are needed, got X of shape {X.shape}")
-    _finite(X, "X", name)
-    return _read_only(np.ascontiguousarray(X))
-
-
-def _targets(values: Any, X: Array, task: str, name: str) -> npt.NDArray[Any]:
-    y = _numbers(values, "y", name)
-    fits = y.ndim == 1 or (y.ndim == 2 and task == "regression" and y.shape[1] > 0)
-    if not fits or y.shape[0] != X.shape[0]:
-        raise ShapeError(f"data set '{name}': y of shape {y.shape} does not fit X of shape {X.shape} ({task})")
-    _finite(y, "y", name)
-    if task == "regression":
-        return _read_only(np.ascontiguousarray(y, dtype=np.float64))
-    whole = y.astype(np.int64)
-    bad = (whole != y) | (whole < 0) | ((whole > 1) if task == "binary" else np.False_)
-    if bad.any():
-        allowed = "0 or 1" if task == "binary" else "whole numbers from 0"
-        raise DataError(f"data set '{name}': {task} labels must be {allowed}, got {y[bad][0]} in row {np.argmax(bad)}")
-    return _read_only(whole)
-
-
-def _classes(classes: tuple[str, ...], y: npt.NDArray[Any], task: str, name: str) -> tuple[str, ...]:
-    if task == "regression":
-        return ()
-    n_classes = max(2, int(y.max()) + 1)
-    if not classes and n_classes > max(1000, y.size):
-        raise DataError(f"data set '{name}': class number {y.max()} among {y.size} labels; number the classes from 0")
-    named = tuple(str(c) for c in classes) or tuple(str(c) for c in range(n_classes))
-    if len(named) < n_classes or (task == "binary" and len(named) != 2):
-        raise ShapeError(f"data set '{name}': {len(named)} class names {one_line(named)} for labels 0 to {y.max()}")
-    return named
 
 
 class DataSource(ABC):

@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.data._base import Array, Dataset
+from chainrule.data._base import Dataset
+from chainrule.data._checking import Array
 from chainrule.errors import ConfigError
 from chainrule.spec import build, require
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data._base import label_text
+from chainrule.data._checking import label_text
 from chainrule.errors import ConfigError, DataError, one_line, unknown_name
 
 MISSING_WORDS = frozenset({"", "NA", "N/A", "#N/A", "na", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})

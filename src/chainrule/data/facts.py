@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data._base import Dataset, label_text
+from chainrule.data._base import Dataset
+from chainrule.data._checking import label_text
 from chainrule.errors import ConfigError, one_line, unknown_name
 
 MAX_NAMES = 8

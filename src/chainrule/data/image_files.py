@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data._base import Array, Dataset, FixedSource, Task
+from chainrule.data._base import Dataset, FixedSource
+from chainrule.data._checking import Array, Task
 from chainrule.data.columns import npz_arrays
 from chainrule.data.tables import table_spec
 from chainrule.errors import ChainruleError, ConfigError, DataError, one_line, unknown_name

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data._base import Array, Dataset, DataSource
+from chainrule.data._base import Dataset, DataSource
+from chainrule.data._checking import Array
 
 
 def pixel_names(rows: int, columns: int) -> tuple[str, ...]:

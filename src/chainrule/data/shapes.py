@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data._base import Dataset, DataSource, Task
+from chainrule.data._base import Dataset, DataSource
+from chainrule.data._checking import Task
 from chainrule.data.points import check_size
 from chainrule.errors import unknown_name
 from chainrule.random import stream

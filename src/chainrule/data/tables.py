@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.data._base import Dataset, FixedSource, Task, infer_task, label_text
+from chainrule.data._base import Dataset, FixedSource
+from chainrule.data._checking import Task, infer_task, label_text
 from chainrule.data.columns import SUFFIXES, Column, read_columns
 from chainrule.data.preprocess import FittedPreprocessing, Preprocessing
 from chainrule.errors import ChainruleError, ConfigError, DataError, one_line, unknown_name
