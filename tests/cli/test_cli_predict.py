@@ -278,3 +278,17 @@ def test_confusion_matrix_and_scores_are_scikit_learns(cli: Any, iris: Path, run
 def test_no_confusion_matrix_for_numbers(cli: Any) -> None:
     result = cli("train", "--data", "curve(n=30)", "--epochs", "3", "--seeds", "1", "--no-pictures", "--json")
     assert result.json()["predictions"]["classification"] is None
+
+
+def test_of_data_with_a_held_out_part_that_part_is_predicted(tmp_path: Path, run_cli: Any) -> None:
+    spec = "ellipse(n=40, held_out=25)"
+    run_cli(tmp_path, "train", "--data", spec, "--epochs", "3", "--seeds", "1", "--no-pictures", "--quiet")
+    result = run_cli(tmp_path, "predict", "chainrule-run", "--data", spec, "--json")
+    assert result.status == 0, result.err
+    told = json.loads(result.out)
+    held_out = load(spec).draw(0).held_out
+    assert held_out is not None
+    run = Runs.load(tmp_path / "chainrule-run")[0]
+    outputs = [row["outputs"] for row in told["predictions"]]
+    assert np.allclose(np.array(outputs, dtype=float).ravel(), run.predict(held_out.X).ravel())
+    assert "the 25 held-out samples of 'ellipse(n=40, held_out=25)'" in told["notes"][0]

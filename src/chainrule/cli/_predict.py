@@ -61,6 +61,12 @@ def ask(question: Question) -> Predictions:
         with naming("--data-seed"):
             check_seed(seed)
         dataset = source.draw(seed)
+        if dataset.held_out is not None:  # what most want to know: the others were trained on
+            notes = (
+                f"these are the {dataset.held_out.n:,} held-out samples of '{dataset.name}', not the {dataset.n:,} that "
+                "networks are trained on",
+            )
+            dataset = dataset.held_out
         inputs, truth, features = [dataset.X], dataset.y, dataset.feature_shape
         same = dataset.task == task and dataset.n_outputs == question.members[0].member.network.output_shape[-1]
         truth, classes = (truth, classes or dataset.classes) if same else (None, classes)

@@ -21,7 +21,8 @@ EPILOG = """\
 A table goes through the preprocessing that the run saved; its target column
 may be missing. A table for a run on named data holds the inputs as numbers,
 in their order, and perhaps the truth in the column --target (or behind the
-file, as new.csv?target=species).
+file, as new.csv?target=species). Of data with a held-out part of their own
+(mnist) it is that part that is predicted.
 
 Examples:
 
