@@ -21,6 +21,7 @@ from chainrule.engines._cohort_data import gather
 from chainrule.engines.compiled.block import Course, Part, Stretch, make_tracking
 from chainrule.engines.compiled.plan import make_plan
 from chainrule.engines.images import block as images_block
+from chainrule.engines.images import tables
 from chainrule.engines.images.block import ImagesBlock
 from chainrule.nn import Array, parse_layers
 from chainrule.random import stream
@@ -98,6 +99,34 @@ def test_chunks_change_no_bit(monkeypatch: pytest.MonkeyPatch, batch: Any) -> No
     other = make_block(cohort)
     assert other.net.chunk < block.net.chunk
     assert trained(other) == outcome
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [20, 72, "full"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        DEEP,
+        "conv 3 3 relu, pool 2, conv 20 2 same relu, dense 4 relu",  # a column of inputs lies in no window
+        "conv 8 3x2 relu, pool 2, conv 16 2 relu, globalpool",  # every input lies in one
+        "conv 4 1 relu, pool 3 stride=1, conv 2 2 bias=false",
+    ],
+)
+def test_groups_side_by_side_change_no_bit(monkeypatch: pytest.MonkeyPatch, words: str, batch: Any, dtype: str) -> None:
+    cohort = cohort_of(words, images(150), batch_size=batch, dtype=dtype)
+    block = make_block(cohort)
+    assert block.net.together > 2
+    outcome = trained(block)
+    for most in (1, 2):
+        monkeypatch.setattr(tables, "MOST_TOGETHER", most)
+        other = make_block(cohort)
+        assert other.net.together == most
+        assert trained(other) == outcome
+
+
+def test_large_networks_pass_one_group_at_a_time() -> None:
+    assert make_block(cohort_of("conv 16 3, conv 16 3", images(64, 8, 8))).net.together == 2
+    assert make_block(cohort_of("conv 32 3 same", images(64, 9, 9))).net.together == 1
 
 
 def test_small_batches_take_one_thread() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -27,6 +28,45 @@ def transpose_square(typingctx: Any, a: Any, a_row: Any, out: Any, out_row: Any)
         return context.get_dummy_value()
 
     return signature(types.void, a, types.intp, out, types.intp), codegen
+
+
+@built_in
+def add_columns(typingctx: Any, held: Any, p: Any) -> Any:
+    """Return a vector plus the columns of the square at `p`, one after the other; the square never leaves registers."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        writer = Writer(context, builder, p)
+        rows = [writer.load(writer.at(args[1], r * p.lanes)) for r in range(p.lanes)]
+        total = args[0]
+        for one in _transposed(builder, rows):
+            total = builder.fadd(total, one)
+        return total
+
+    return signature(held, held, p), codegen
+
+
+@built_in
+def store_rows(typingctx: Any, v: Any, pitch: Any, p: Any, rows: Any) -> Any:
+    """Write the parts of a vector, `pitch` lanes each, to the beginnings of up to `rows` vectors; zeros come after.
+
+    `pitch` is a power of two.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        writer, lanes = Writer(context, builder, p), p.lanes
+        zero = ir.Constant(writer.vector, None)
+
+        def write(size: int) -> None:
+            for r in range(lanes // size):
+                with builder.if_then(builder.icmp_signed(">", args[3], ir.Constant(LONG, r))):
+                    part = _mixed(builder, args[0], zero, [r * size + k if k < size else lanes for k in range(lanes)])
+                    writer.store(writer.at(args[2], r * lanes), part)
+
+        sizes = [2**k for k in range(lanes.bit_length())]
+        writer.choose(args[1], {size: partial(write, size) for size in sizes})
+        return context.get_dummy_value()
+
+    return signature(types.void, v, types.intp, p, types.intp), codegen
 
 
 def _transposed(builder: Any, rows: list[Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chainrule.engines.compiled.cache import called
 from chainrule.engines.compiled.simd import lanes_of, load, offset, splat, store
-from chainrule.engines.gemm.moves import transpose_square
+from chainrule.engines.gemm.moves import add_columns, store_rows, transpose_square
 from chainrule.engines.gemm.product_kernel import product, transpose
 from chainrule.engines.gemm.records import BIASED, FAN_IN, N_SIZES, STRIDE, TURNED, UNITS, Layers, Setting
 from chainrule.engines.gemm.tiles import STORE
@@ -15,6 +15,7 @@ from chainrule.engines.images.records import (
     LANES_AT,
     N_SHAPE,
     PARTS,
+    PITCH,
     ROWS_A,
     ROWS_A_ROW,
     ROWS_D,
@@ -36,8 +37,7 @@ def gradient(
             _dense(layers, net, b, layer, count, fresh, rows * mine // setting.threads, rows * upto // setting.threads)
         elif kind == WINDOWS:
             rows += layers.sizes[layer * N_SIZES + BIASED]
-            first, last = rows * mine // setting.threads, rows * upto // setting.threads
-            _add_lanes(layers, net, b, layer, count, fresh, first, last, mine)
+            _add_lanes(setting, net, b, layer, rows, count, fresh, mine, upto)
 
 
 @called
@@ -60,23 +60,32 @@ def _dense(layers: Layers, net: Nets, b: Buffers, layer: int, count: int, fresh:
 
 @called
 def _add_lanes(
-    layers: Layers, net: Nets, b: Buffers, layer: int, count: int, fresh: bool, first: int, last: int, thread: int
+    setting: Setting, net: Nets, b: Buffers, layer: int, rows: int, count: int, fresh: bool, mine: int, upto: int
 ) -> None:
     """Add the groups' sums to the gradient, lane by lane: as many weights at a time as a vector has lanes."""
     L, shape = lanes_of(b.grad), offset(net.shapes, layer * N_SHAPE)
-    stride = layers.sizes[layer * N_SIZES + STRIDE]
-    for w in range(first * stride, last * stride, L):
+    pitch, threads = shape[PITCH], setting.threads
+    squares = (rows * pitch + L - 1) // L
+    full, square = count // L * L, offset(b.square, mine * L * L)
+    for number in range(squares * mine // threads, squares * upto // threads):
+        place = shape[LANES_AT] + number * L * L
+        packed = place // L
         held = splat(b.grad, 0.0)
         if not fresh:
-            held = load(b.grad, shape[WEIGHTS_AT] + w)
-        place = shape[LANES_AT] + w * L
-        for begin in range(0, count, L):
-            square = offset(b.square, thread * L * L)
-            transpose_square(offset(b.lanes, place), L, square, L)
-            for s in range(min(L, count - begin)):
-                held = held + load(square, s * L)
+            held = load(b.packed, packed)
+        for _ in range(0, full, L):
+            held = add_columns(held, offset(b.lanes, place))
             place += net.lane_floats
-        store(b.grad, shape[WEIGHTS_AT] + w, held)
+        if full < count:
+            transpose_square(offset(b.lanes, place), L, square, L)
+            for s in range(count - full):
+                held = held + load(square, s * L)
+        store(b.packed, packed, held)
+        if pitch < L:
+            row = number * (L // pitch)
+            store_rows(held, pitch, offset(b.grad, shape[WEIGHTS_AT] + row * L), rows - row)
+        else:
+            store(b.grad, shape[WEIGHTS_AT] + number * L, held)
 
 
 @called

@@ -75,15 +75,18 @@ TOGETHER = 24
 
 @called
 def run_jobs(
-    net: Nets, spread: bool, first: int, last: int, left: Pointer, right: Pointer, start: Pointer, start_steps: int,
-    out: Pointer, ones: Pointer, below: float,
+    net: Nets, spread: bool, first: int, last: int, together: int, left: Pointer, right: Pointer, start: Pointer,
+    start_steps: int, out: Pointer, ones: Pointer, positive: bool,
 ) -> None:  # fmt: skip
-    """Compute the sums of some jobs, tile by tile; `start_steps` is 1 where each column starts from its own number."""
+    """Compute the sums of some jobs, tile by tile; `start_steps` is 1 where each column starts from its own number.
+
+    Sums over places are those of a group, sums of places those of all groups that go side by side.
+    """
     L = lanes_of(out)
     floats = 1 if spread else L
     for number in range(first, last):
         job = offset(net.jobs, number * N_JOB)
-        places, columns = job[N_PLACES], job[COLUMNS]
+        places, columns = job[N_PLACES] * together, job[COLUMNS]
         a, w, to = left, offset(right, job[RIGHT_SHIFT]), offset(out, job[OUT_SHIFT])
         if job[OF_ONES]:
             a = ones
@@ -103,7 +106,7 @@ def run_jobs(
                     place_tile(
                         spread, n, wide, a, offset(net.places, job[IN_PLACES] + q), left_steps, offset(w, c * floats),
                         right_steps, job[N_STEPS], offset(begun, start_steps * c), job[GOES_ON] != 0, offset(to, c * L),
-                        offset(net.places, job[OUT_PLACES] + q), below,
+                        offset(net.places, job[OUT_PLACES] + q), positive,
                     )  # fmt: skip
                     q += n
                 c += wide
@@ -111,58 +114,57 @@ def run_jobs(
 
 
 @called
-def take_samples(net: Nets, b: Buffers, inputs: Pointer, order: Pointer, count: int, thread: int) -> None:
+def take_samples(net: Nets, b: Buffers, inputs: Pointer, order: Pointer, count: int, thread: int, slot: int) -> None:
     """Bring a group's inputs to level 0: feature by feature, a sample in each lane; the last one fills idle lanes."""
     L, d, rows = lanes_of(b.A), net.features, offset(b.fresh, thread * net.inputs * lanes_of(b.A))
     for s in range(L):
         copy_floats(offset(inputs, order[min(s, count - 1)] * d), offset(rows, s * net.inputs), d)
-    A = offset(b.A, thread * net.floats)
+    A = offset(b.A, (thread * net.together + slot) * net.floats)
     for i in range(0, d, L):
         transpose_square(offset(rows, i), net.inputs, offset(A, i * L), L)
 
 
 @called
-def forward_group(setting: Setting, layers: Layers, net: Nets, b: Buffers, thread: int) -> None:
+def forward_groups(setting: Setting, layers: Layers, net: Nets, b: Buffers, together: int, thread: int) -> None:
     """Z and A of every layer, slopes where A does not tell them; paired logits stay, and the last slopes are in D."""
-    A, S, D = offset(b.A, thread * net.floats), offset(b.S, thread * net.stored), offset(b.D, thread * net.floats)
+    first = thread * net.together
     for layer in range(setting.layers):
         sizes, shape = offset(layers.sizes, layer * N_SIZES), offset(net.shapes, layer * N_SHAPE)
         here, code, number = sizes[HERE], sizes[ACTIVATION], layers.numbers[layer * N_NUMBERS + SLOPE]
         last = layer == setting.layers - 1
-        if shape[KIND] == POOL:
-            pool(
-                net, shape[WINDOW_ROWS], shape[WINDOW_ROWS_END], shape[DEPTH], shape[MEANS] != 0,
-                offset(A, shape[BELOW]), offset(A, here),
-            )  # fmt: skip
-        else:
-            W = offset(b.theta, shape[WEIGHTS_AT])
-            start, below = b.zeros, 1.0
+        if shape[KIND] != POOL:
+            A, W = offset(b.A, first * net.floats), offset(b.theta, shape[WEIGHTS_AT])
+            start = b.zeros
             if sizes[BIASED]:
                 start = offset(W, sizes[FAN_IN] * sizes[STRIDE])
-            if code == RELU and not last:
-                below = 0.0
             run_jobs(
-                net, True, shape[FORWARD], shape[FORWARD_END], offset(A, shape[BELOW]), W, start, sizes[BIASED],
-                offset(A, here), b.ones, below,
+                net, True, shape[FORWARD], shape[FORWARD_END], together, offset(A, shape[BELOW]), W, start,
+                sizes[BIASED], offset(A, here), b.ones, code == RELU and not last,
             )  # fmt: skip
-        floats = shape[HERE_FLOATS]
-        if last and not setting.paired:
-            activate(code, number, offset(A, here), offset(D, here), 0, net.outputs * lanes_of(A))
-        elif not last and shape[SLOPES] == STORED:
-            activate(code, number, offset(A, here), offset(S, here), 0, floats)
+        for slot in range(first, first + together):
+            A, S, D = offset(b.A, slot * net.floats), offset(b.S, slot * net.stored), offset(b.D, slot * net.floats)
+            if shape[KIND] == POOL:
+                pool(
+                    net, shape[WINDOW_ROWS], shape[WINDOW_ROWS_END], shape[DEPTH], shape[MEANS] != 0,
+                    offset(A, shape[BELOW]), offset(A, here),
+                )  # fmt: skip
+            if last and not setting.paired:
+                activate(code, number, offset(A, here), offset(D, here), 0, net.outputs * lanes_of(A))
+            elif not last and shape[SLOPES] == STORED:
+                activate(code, number, offset(A, here), offset(S, here), 0, shape[HERE_FLOATS])
 
 
 @called
 def group_losses(
     setting: Setting, layers: Layers, net: Nets, b: Buffers, data: Data, order: Pointer, count: int, place: int,
-    measured: bool, thread: int,
+    measured: bool, thread: int, slot: int,
 ) -> None:  # fmt: skip
     """Write the samples' losses, and their metrics if measured, to `apart`; the last level's D becomes its delta."""
     sizes = offset(layers.sizes, (setting.layers - 1) * N_SIZES)
     shape = offset(net.shapes, (setting.layers - 1) * N_SHAPE)
     k, L = net.outputs, lanes_of(b.A)
-    A = offset(b.A, thread * net.floats + sizes[HERE])
-    D = offset(b.D, thread * net.floats + sizes[HERE])
+    level = (thread * net.together + slot) * net.floats + sizes[HERE]
+    A, D = offset(b.A, level), offset(b.D, level)
     Y, w = offset(b.side_y, thread * shape[HERE_FLOATS]), offset(b.side_w, thread * L)
     for j in range(k):
         store(Y, j * L, column_in_order(offset(data.Y, j), k, order, count))
@@ -189,34 +191,45 @@ def _times_slopes(kind: int, A: Pointer, S: Pointer, D: Pointer, floats: int) ->
 
 
 @called
-def backward_group(setting: Setting, layers: Layers, net: Nets, b: Buffers, group: int, thread: int) -> None:
-    """Deltas of every level above the lowest weights, and what the gradient needs of this group."""
-    A, S, D = offset(b.A, thread * net.floats), offset(b.S, thread * net.stored), offset(b.D, thread * net.floats)
+def backward_groups(
+    setting: Setting, layers: Layers, net: Nets, b: Buffers, group: int, together: int, thread: int
+) -> None:
+    """Deltas of every level above the lowest weights, and what the gradient needs of these groups."""
+    first = thread * net.together
     for back in range(setting.layers - net.lowest):
         layer = setting.layers - 1 - back
         sizes, shape = offset(layers.sizes, layer * N_SIZES), offset(net.shapes, layer * N_SHAPE)
-        here, under = sizes[HERE], shape[BELOW]
-        if shape[KIND] == DENSE:
-            _keep_rows(offset(A, under), shape[ROWS_A_ROW], b.rows_a, shape[ROWS_A], group)
-            _keep_rows(offset(D, here), sizes[STRIDE], b.rows_d, shape[ROWS_D], group)
-        elif shape[KIND] == WINDOWS:
-            run_jobs(
-                net, False, shape[GRADIENT], shape[GRADIENT_END], offset(A, under), offset(D, here), b.zeros, 0,
-                offset(b.lanes, group * net.lane_floats + shape[LANES_AT]), b.ones, 1.0,
-            )  # fmt: skip
-        if layer > net.lowest:
-            if shape[KIND] == POOL:
-                pool_back(
-                    net, shape[WINDOW_ROWS], shape[WINDOW_ROWS_END], shape[DEPTH], shape[MEANS] != 0, shape[LONE] != 0,
-                    offset(A, under), offset(A, here), offset(D, here), offset(D, under), shape[BELOW_FLOATS],
-                )  # fmt: skip
-            else:
+        here, under, kind = sizes[HERE], shape[BELOW], shape[KIND]
+        for k in range(together):
+            A, D = offset(b.A, (first + k) * net.floats), offset(b.D, (first + k) * net.floats)
+            if kind == DENSE:
+                _keep_rows(offset(A, under), shape[ROWS_A_ROW], b.rows_a, shape[ROWS_A], group + k)
+                _keep_rows(offset(D, here), sizes[STRIDE], b.rows_d, shape[ROWS_D], group + k)
+            elif kind == WINDOWS:
                 run_jobs(
-                    net, True, shape[DELTAS], shape[DELTAS_END], offset(D, here), offset(b.turned, sizes[TURNED]),
-                    b.zeros, 0, offset(D, under), b.ones, 1.0,
+                    net, False, shape[GRADIENT], shape[GRADIENT_END], 1, offset(A, under), offset(D, here), b.zeros, 0,
+                    offset(b.lanes, (group + k) * net.lane_floats + shape[LANES_AT]), b.ones, False,
                 )  # fmt: skip
+        if layer == net.lowest:
+            return
+        if kind != POOL:
+            D = offset(b.D, first * net.floats)
+            run_jobs(
+                net, True, shape[DELTAS], shape[DELTAS_END], together, offset(D, here),
+                offset(b.turned, sizes[TURNED]), b.zeros, 0, offset(D, under), b.ones, False,
+            )  # fmt: skip
+        for slot in range(first, first + together):
+            A, S, D = offset(b.A, slot * net.floats), offset(b.S, slot * net.stored), offset(b.D, slot * net.floats)
             slopes = net.shapes[(layer - 1) * N_SHAPE + SLOPES]
-            _times_slopes(slopes, offset(A, under), offset(S, under), offset(D, under), shape[BELOW_FLOATS])
+            with_slopes = kind == POOL and slopes == FROM_OUTPUT and shape[LONE] != 0 and shape[MEANS] == 0
+            if kind == POOL:
+                pool_back(
+                    net, shape[WINDOW_ROWS], shape[WINDOW_ROWS_END], shape[DEPTH], shape[MEANS] != 0, shape[LONE],
+                    with_slopes, offset(A, under), offset(A, here), offset(D, here), offset(D, under),
+                    shape[BELOW_FLOATS],
+                )  # fmt: skip
+            if not with_slopes:
+                _times_slopes(slopes, offset(A, under), offset(S, under), offset(D, under), shape[BELOW_FLOATS])
 
 
 @merged

@@ -35,7 +35,7 @@ from chainrule.engines.gemm.records import (
 from chainrule.engines.gemm.step_kernel import set_rate
 from chainrule.engines.gemm.threads import is_held_up, meet
 from chainrule.engines.images.gradient_kernel import gradient, turn_weights
-from chainrule.engines.images.group_kernel import backward_group, forward_group, group_losses, take_samples
+from chainrule.engines.images.group_kernel import backward_groups, forward_groups, group_losses, take_samples
 from chainrule.engines.images.records import Buffers, Nets
 
 LAYERS = len(Setting._fields)
@@ -126,25 +126,38 @@ def _batch(
     while done < count:
         samples, own = min(net.chunk, count - done), offset(order, begin + done)
         groups = (samples + L - 1) // L
-        for group in range(groups * mine // threads, groups * upto // threads):
-            place = group * L
-            here, left = offset(own, place), min(L, samples - place)
-            take_samples(net, b, inputs, here, left, mine)
-            forward_group(setting, layers, net, b, mine)
-            group_losses(setting, layers, net, b, data, here, left, place, measured, mine)
+        group, end = groups * mine // threads, groups * upto // threads
+        while group < end:
+            together = min(net.together, end - group)
+            for slot in range(together):
+                place = (group + slot) * L
+                take_samples(net, b, inputs, offset(own, place), min(L, samples - place), mine, slot)
+            forward_groups(setting, layers, net, b, together, mine)
+            for slot in range(together):
+                place = (group + slot) * L
+                here, left = offset(own, place), min(L, samples - place)
+                group_losses(setting, layers, net, b, data, here, left, place, measured, mine, slot)
             if trained:
-                backward_group(setting, layers, net, b, group, mine)
+                backward_groups(setting, layers, net, b, group, together, mine)
+            group += together
         meet(b.gate, threads, mine, upto)
         if lead:
-            for s in range(samples):
-                b.sums[LOSSES] = b.sums[LOSSES] + b.apart[s]
+            b.sums[LOSSES] = _sum(b.sums[LOSSES], b.apart, samples)
             if measured:
-                for s in range(samples):
-                    b.sums[COUNTS] = b.sums[COUNTS] + b.apart[net.chunk + s]
+                b.sums[COUNTS] = _sum(b.sums[COUNTS], offset(b.apart, net.chunk), samples)
         if trained:
             gradient(setting, layers, net, b, samples, done == 0, mine, upto)
         done += samples
         meet(b.gate, threads, mine, upto)
+
+
+@merged
+def _sum(start: float, numbers: Pointer, count: int) -> float:
+    """Add numbers to a sum, one after the other."""
+    total = start
+    for s in range(count):
+        total += numbers[s]
+    return total
 
 
 @merged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chainrule.engines.compiled.cache import called
 from chainrule.engines.compiled.simd import Pointer, greater, lanes_of, load, maximum, offset, select, splat, store
-from chainrule.engines.images.records import FIRST_ENTRY, IN_AT, N_ENTRIES, N_WINDOW, OUT_AT, Nets
+from chainrule.engines.images.records import ALL_LONE, FIRST_ENTRY, IN_AT, N_ENTRIES, N_WINDOW, OUT_AT, Nets
 
 
 @called
@@ -31,16 +31,18 @@ def pool(net: Nets, first: int, end: int, channels: int, means: bool, A: Pointer
 
 @called
 def pool_back(
-    net: Nets, first: int, end: int, channels: int, means: bool, lone: bool, A: Pointer, out: Pointer, delta: Pointer,
-    D: Pointer, floats: int,
+    net: Nets, first: int, end: int, channels: int, means: bool, lone: int, positive: bool, A: Pointer, out: Pointer,
+    delta: Pointer, D: Pointer, floats: int,
 ) -> None:  # fmt: skip
     """Hand the deltas of the outputs on to the level below: to the first largest entry, or to all in equal shares.
 
-    D gets dL/dA of all its floats; an input of several windows adds them up in the order of the windows.
+    D gets dL/dA of all its floats; an input of several windows adds them up in the order of the windows. Of largest
+    entries that are lone it is dL/dZ at once, where only `positive` activations have a slope.
     """
-    L, zero = lanes_of(A), splat(A, 0.0)
-    for p in range(0, floats, L):
-        store(D, p, zero)
+    L, zero, one = lanes_of(A), splat(A, 0.0), splat(A, 1.0)
+    if means or lone != ALL_LONE:
+        for p in range(0, floats, L):
+            store(D, p, zero)
     for number in range(first, end):
         window = offset(net.windows, number * N_WINDOW)
         entries, count = offset(net.places, window[FIRST_ENTRY]), window[N_ENTRIES]
@@ -58,9 +60,12 @@ def pool_back(
                 z = load(z_at, c)
                 for n in range(count):
                     place = entries[n] + c
-                    smaller = greater(z, load(here, place))
+                    a = load(here, place)
+                    smaller = greater(z, a)
                     given = select(smaller, zero, left)
                     left = select(smaller, left, zero)
-                    if not lone:
+                    if positive:
+                        given = given * select(greater(a, zero), one, zero)
+                    if lone == 0:
                         given = load(to, place) + given
                     store(to, place, given)

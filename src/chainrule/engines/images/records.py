@@ -18,19 +18,24 @@ ONE, FROM_OUTPUT, STORED = range(3)
 (
     KIND, MEANS, BELOW, BELOW_FLOATS, HERE_FLOATS, SLOPES, FORWARD, FORWARD_END, DELTAS, DELTAS_END, GRADIENT,
     GRADIENT_END, WINDOW_ROWS, WINDOW_ROWS_END, LONE, LANES_AT, ROWS_A, ROWS_A_ROW, ROWS_D, PARTS, DEPTH, WEIGHTS_AT,
-) = range(22)  # fmt: skip
-N_SHAPE = 22
+    PITCH,
+) = range(23)  # fmt: skip
+N_SHAPE = 23
 """Columns of `Nets.shapes`, for each layer: what it is; whether a pooling takes means; where the level below starts in
 A, its floats, the floats of the layer's own level; where its slopes come from; its rows of `Nets.jobs`, forward, for
-the deltas below, and for its gradient; its rows of `Nets.windows` (poolings), and whether no input lies in two of them;
-where its sums of lanes start in `lanes`; where its inputs start in `rows_a`, the floats of such a row, and where its
-deltas start in `rows_d`; entries (i, j), channels of a group, and where its weights start in theta."""
+the deltas below, and for its gradient; its rows of `Nets.windows` (poolings), and whether no input lies in two of them,
+or `ALL_LONE`; where its sums of lanes start in `lanes`; where its inputs start in `rows_a`, the floats of such a row,
+and where its deltas start in `rows_d`; entries (i, j), channels of a group, where its weights start in theta, and the
+sums of lanes of a row of weights: a power of two, or whole vectors."""
 
 IN_PLACES, N_PLACES, OUT_PLACES, LEFT, RIGHT, N_STEPS, COLUMNS, IN_SHIFT, RIGHT_SHIFT, OUT_SHIFT, OF_ONES, GOES_ON = (
     range(12)
 )
 N_JOB = 12
 """Columns of `Nets.jobs`: see `tables.Job`."""
+
+ALL_LONE = 2
+"""Every input lies in one window of a pooling."""
 
 IN_AT, OUT_AT, FIRST_ENTRY, N_ENTRIES = range(4)
 N_WINDOW = 4
@@ -59,8 +64,9 @@ class Nets(NamedTuple):
         Floats of the sums of lanes of a group.
     features, inputs : int
         Inputs of a sample, and the same rounded up to whole vectors.
-    outputs, chunk : int
-        Outputs of a sample; samples between two meetings of the threads, whole vectors.
+    outputs, chunk, together : int
+        Outputs of a sample; samples between two meetings of the threads, whole vectors; groups that a thread passes
+        through the network side by side.
     plain : bool
         Whether the gradient goes to the step rule as it is.
     choices : (9, 16)
@@ -79,6 +85,7 @@ class Nets(NamedTuple):
     inputs: int
     outputs: int
     chunk: int
+    together: int
     plain: bool
     choices: Integers
 
@@ -91,9 +98,12 @@ class Buffers(NamedTuple):
     theta, grad, one, two, best
         Weights, gradient, memories of the step rule, best weights: rows of whole vectors, the bias last.
     A, D, S
-        Of each thread: activations of a group, level by level, deltas, and slopes where they are stored.
+        Of each thread and of each of its groups `together`: activations, level by level, deltas, and slopes where they
+        are stored.
     lanes
         Of each group of a chunk: the gradients of weights with places, one vector of samples for each weight.
+    packed
+        The sums of `lanes` over the samples of the chunks so far.
     rows_a, rows_d
         Inputs and deltas of the dense layers, sample by sample.
     fresh
@@ -119,6 +129,7 @@ class Buffers(NamedTuple):
     D: AnyFloats
     S: AnyFloats
     lanes: AnyFloats
+    packed: AnyFloats
     rows_a: AnyFloats
     rows_d: AnyFloats
     fresh: AnyFloats

@@ -11,7 +11,7 @@ A dense layer is a window of one place over an image of one place.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,9 @@ from chainrule.engines.compiled.codes import ARRAY_NORMALIZED, AVG_POOL, CONV, I
 from chainrule.engines.compiled.geometry import Geometry
 from chainrule.engines.compiled.plan import Plan
 from chainrule.engines.gemm.records import N_SIZES, Layers
+from chainrule.engines.images.axes import Pairs, alike, axes_of
 from chainrule.engines.images.records import (
+    ALL_LONE,
     DENSE,
     FROM_OUTPUT,
     N_JOB,
@@ -38,17 +40,25 @@ from chainrule.engines.images.tile import FEWER, SHAPES
 
 Index = np.ndarray[Any, np.dtype[np.intp]]
 Whole = np.ndarray[Any, np.dtype[np.int64]]
-Pairs = tuple[tuple[int, int], ...]
 
 PLACES_BYTES = 24 * 2**10
 """Inputs and deltas of the places that a gradient's sums take before they go on: half of a nearest cache."""
 LEAST_PLACES = 24
 """With fewer places at a time sums would be taken up and put down too often."""
 
+MOST_TOGETHER, TOGETHER_BYTES = 4, 140 * 2**10
+"""Groups that a thread passes through the network side by side, and the bytes of their levels, at most."""
+VECTOR_BYTES = 64
+
 
 def whole(count: int, lanes: int) -> int:
     """Round up to whole vectors."""
     return -(-count // lanes) * lanes
+
+
+def pitch_of(units: int, lanes: int) -> int:
+    """Return how many sums of lanes a row of weights takes, so that rows fill vectors or vectors fill rows."""
+    return whole(units, lanes) if units > lanes else 1 << (units - 1).bit_length()
 
 
 def geometries(plan: Plan) -> list[Geometry]:
@@ -82,61 +92,21 @@ class Lists:
 
 
 @dataclass(frozen=True)
-class Axis:
-    """What a window sees along one axis.
+class Slots:
+    """Groups that pass through the network side by side.
 
     Parameters
     ----------
-    inputs, places : int
-        Inputs and places along the axis.
-    kernel, stride, dilation, before : int
-        As in `Geometry`.
+    count, floats : int
+        How many they are, and from where to where each level of the next one is.
     """
 
-    inputs: int
-    places: int
-    kernel: int
-    stride: int
-    dilation: int
-    before: int
+    count: int
+    floats: int
 
-    def sees(self, place: int) -> Pairs:
-        """Return (input relative to the window's start, entry) of a place, ascending."""
-        start = place * self.stride - self.before
-        pairs = ((i * self.dilation, i) for i in range(self.kernel))
-        return tuple((r, i) for r, i in pairs if 0 <= start + r < self.inputs)
-
-    def seen_by(self, number: int) -> Pairs:
-        """Return (place relative to the last one that could see an input, entry) of the places that do, ascending."""
-        top = (number + self.before) // self.stride
-        pairs = ((y, number + self.before - y * self.stride) for y in range(max(top + 1 - self._reach, 0), top + 1))
-        fits = ((y, r // self.dilation) for y, r in pairs if r % self.dilation == 0 and y < self.places)
-        return tuple((y - top, i) for y, i in fits if i < self.kernel)
-
-    @property
-    def _reach(self) -> int:
-        return self.kernel * self.dilation // self.stride + 1
-
-    def meets(self, entry: int) -> Pairs:
-        """Return (input of entry 0, place) of the places where an entry meets an input, ascending."""
-        starts = ((y * self.stride - self.before, y) for y in range(self.places))
-        return tuple((r, y) for r, y in starts if 0 <= r + entry * self.dilation < self.inputs)
-
-
-def axes_of(g: Geometry) -> tuple[Axis, Axis]:
-    """Return rows and columns of a geometry."""
-    return (
-        Axis(g.height, g.rows, g.kernel_y, g.stride_y, g.dilation_y, g.top),
-        Axis(g.width, g.columns, g.kernel_x, g.stride_x, g.dilation_x, g.left),
-    )
-
-
-def alike(count: int, of: Callable[[int], Pairs]) -> list[tuple[list[int], Pairs]]:
-    """Return numbers below `count` in sets of equal pairs."""
-    sets: dict[Pairs, list[int]] = {}
-    for number in range(count):
-        sets.setdefault(of(number), []).append(number)
-    return [(numbers, pairs) for pairs, numbers in sets.items()]
+    def __call__(self, places: Sequence[int]) -> list[int]:
+        """Return the places of the first group, then those of the next ones."""
+        return [place + slot * self.floats for slot in range(self.count) for place in places]
 
 
 def _sets(one: list[tuple[list[int], Pairs]], other: list[tuple[list[int], Pairs]]) -> Iterator[Any]:
@@ -146,7 +116,7 @@ def _sets(one: list[tuple[list[int], Pairs]], other: list[tuple[list[int], Pairs
             yield rows, down, columns, across
 
 
-def forward_jobs(lists: Lists, g: Geometry, lanes: int, stride: int) -> None:
+def forward_jobs(lists: Lists, g: Geometry, lanes: int, stride: int, slots: Slots) -> None:
     """Add the jobs of z = b + sum over (i, j, c) of a w; weights stand in rows of `stride` floats."""
     rows, columns = axes_of(g)
     depth, width = g.channels // g.groups, g.filters // g.groups
@@ -158,12 +128,13 @@ def forward_jobs(lists: Lists, g: Geometry, lanes: int, stride: int) -> None:
         steps = [(r, q, i * g.kernel_x + j) for r, i in down for q, j in across]
         left = [((r * g.width + q) * g.channels + c) * lanes for r, q, _ in steps for c in range(depth)]
         right = [(entry * depth + c) * stride for _, _, entry in steps for c in range(depth)]
-        starts = lists.add(inputs), len(inputs), lists.add(outputs), lists.add(left), lists.add(right), len(left)
+        places = lists.add(slots(inputs)), len(inputs), lists.add(slots(outputs))
+        starts = *places, lists.add(left), lists.add(right), len(left)
         for group in range(g.groups):
             lists.jobs.append((*starts, width, group * depth * lanes, group * width, group * width * lanes, 0, 0))
 
 
-def delta_jobs(lists: Lists, g: Geometry, lanes: int) -> None:
+def delta_jobs(lists: Lists, g: Geometry, lanes: int, slots: Slots) -> None:
     """Add the jobs of dA = sum over places and filters of delta w; `turned` has rows (i, j, f) of c."""
     rows, columns = axes_of(g)
     depth, width = g.channels // g.groups, g.filters // g.groups
@@ -174,24 +145,25 @@ def delta_jobs(lists: Lists, g: Geometry, lanes: int) -> None:
         steps = [(y, x, i * g.kernel_x + j) for y, i in down for x, j in across]
         deltas = [((y * g.columns + x) * g.filters + f) * lanes for y, x, _ in steps for f in range(width)]
         right = [(entry * g.filters + f) * depth for _, _, entry in steps for f in range(width)]
-        starts = lists.add(places), len(places), lists.add(inputs), lists.add(deltas), lists.add(right), len(deltas)
+        where = lists.add(slots(places)), len(places), lists.add(slots(inputs))
+        starts = *where, lists.add(deltas), lists.add(right), len(deltas)
         for group in range(g.groups):
             shift = group * width
             lists.jobs.append((*starts, depth, shift * lanes, shift * depth, group * depth * lanes, 0, 0))
 
 
-def gradient_jobs(lists: Lists, g: Geometry, lanes: int, stride: int, biased: bool) -> None:
+def gradient_jobs(lists: Lists, g: Geometry, lanes: int, biased: bool) -> None:
     """Add the jobs of dw = sum over places of a delta, for each lane by itself; the bias is a row of its own.
 
     All sums take some rows of places before they go on with the next ones: these stay in the nearest caches.
     """
     rows, columns = axes_of(g)
     depth, width = g.channels // g.groups, g.filters // g.groups
-    together = _rows_together(g)
+    together, pitch = _rows_together(g), pitch_of(g.filters, lanes)
     sets = list(_sets(alike(g.kernel_y, rows.meets), alike(g.kernel_x, columns.meets)))
     known = [
         (lists.add(inputs), len(inputs), lists.add(weights))
-        for inputs, weights in (_entries(g, i_s, j_s, lanes, stride) for i_s, _, j_s, _ in sets)
+        for inputs, weights in (_entries(g, i_s, j_s, lanes, pitch) for i_s, _, j_s, _ in sets)
     ]
     for first in range(0, g.rows, together):
         for (_, down, _, across), own in zip(sets, known, strict=True):
@@ -207,16 +179,16 @@ def gradient_jobs(lists: Lists, g: Geometry, lanes: int, stride: int, biased: bo
         if biased:
             places = range(first * g.columns, min(first + together, g.rows) * g.columns)
             zeros, deltas = lists.add([0] * len(places)), lists.add([p * g.filters * lanes for p in places])
-            row = lists.add([g.entries * stride * lanes])
+            row = lists.add([g.entries * pitch * lanes])
             lists.jobs.append((zeros, 1, row, zeros, deltas, len(places), g.filters, 0, 0, 0, 1, first > 0))
 
 
-def _entries(g: Geometry, i_s: list[int], j_s: list[int], lanes: int, stride: int) -> tuple[list[int], list[int]]:
+def _entries(g: Geometry, i_s: list[int], j_s: list[int], lanes: int, pitch: int) -> tuple[list[int], list[int]]:
     """Return where the inputs of some entries are, from entry 0 on, and where their sums are."""
     depth = g.channels // g.groups
     entries = [(i, j, c) for i in i_s for j in j_s for c in range(depth)]
     inputs = [((i * g.dilation_y * g.width + j * g.dilation_x) * g.channels + c) * lanes for i, j, c in entries]
-    return inputs, [((i * g.kernel_x + j) * depth + c) * stride * lanes for i, j, c in entries]
+    return inputs, [((i * g.kernel_x + j) * depth + c) * pitch * lanes for i, j, c in entries]
 
 
 def _rows_together(g: Geometry) -> int:
@@ -225,8 +197,8 @@ def _rows_together(g: Geometry) -> int:
     return min(max(PLACES_BYTES // (64 * row), -(-LEAST_PLACES // g.columns)), g.rows)
 
 
-def pool_windows(lists: Lists, g: Geometry, lanes: int) -> bool:
-    """Add the windows of a pooling, place by place; return whether no input lies in two of them."""
+def pool_windows(lists: Lists, g: Geometry, lanes: int) -> int:
+    """Add the windows of a pooling, place by place; return whether no input lies in two of them, or `ALL_LONE`."""
     rows, columns = axes_of(g)
     known: dict[tuple[Pairs, Pairs], tuple[int, int]] = {}
     seen = np.zeros((g.height, g.width), dtype=np.int64)
@@ -241,20 +213,20 @@ def pool_windows(lists: Lists, g: Geometry, lanes: int) -> bool:
                 seen[top + r, [left + q for q, _ in across]] += 1
             at = (top * g.width + left) * g.channels * lanes
             lists.windows.append((at, (y * g.columns + x) * g.filters * lanes, *known[down, across]))
-    return bool(seen.max() <= 1)
+    return ALL_LONE if (seen == 1).all() else int(seen.max() <= 1)
 
 
 @functools.lru_cache(maxsize=64)
-def _jobs_of(g: Geometry, lanes: int, stride: int, biased: bool) -> tuple[Lists, list[int], bool]:
-    """Return a layer's lists, where its jobs of each direction end, and whether a pooling's windows are apart."""
-    lists, lone = Lists(), False
+def _jobs_of(g: Geometry, lanes: int, stride: int, biased: bool, slots: Slots) -> tuple[Lists, list[int], int]:
+    """Return a layer's lists, where its jobs of each direction end, and how a pooling's windows are apart."""
+    lists, lone = Lists(), 0
     ends = [0]
     if g.kind == CONV:
-        forward_jobs(lists, g, lanes, stride)
+        forward_jobs(lists, g, lanes, stride, slots)
         ends.append(len(lists.jobs))
-        delta_jobs(lists, g, lanes)
+        delta_jobs(lists, g, lanes, slots)
         ends.append(len(lists.jobs))
-        gradient_jobs(lists, g, lanes, stride, biased)
+        gradient_jobs(lists, g, lanes, biased)
         ends.append(len(lists.jobs))
     else:
         lone = pool_windows(lists, g, lanes)
@@ -295,9 +267,10 @@ def make_nets(plan: Plan, layers: Layers, levels: list[int], lanes: int, chunk: 
     nets, everything = geometries(plan), Lists()
     shapes = np.zeros((len(nets), N_SHAPE), dtype=np.int64)
     lane_floats = rows_a = rows_d = 0
+    slots = _slots(sum(levels[:-1]), lanes, chunk)
     for k, (g, own) in enumerate(zip(nets, plan.geometries, strict=True)):
         stride, biased = int(layers.sizes[k, 2]), int(layers.sizes[k, 3])
-        lists, ends, lone = _jobs_of(g, lanes, stride, bool(biased))
+        lists, ends, lone = _jobs_of(g, lanes, stride, bool(biased), slots)
         at, job, window = everything.add(lists.numbers), len(everything.jobs), len(everything.windows)
         everything.jobs += [(p + at, n, o + at, a + at, w + at, *rest) for p, n, o, a, w, *rest in lists.jobs]
         everything.windows += [(i, o, e + at, n) for i, o, e, n in lists.windows]
@@ -308,11 +281,12 @@ def make_nets(plan: Plan, layers: Layers, levels: list[int], lanes: int, chunk: 
             _slopes(plan.activations[k]), *(job + e for e in (ends[0], ends[1], ends[1], ends[2], ends[2], ends[3])),
             window, len(everything.windows), lone, lane_floats, rows_a, row_a, rows_d,
             g.kernel_y * g.kernel_x, g.channels // g.groups, layers.panels[k, 0],
+            pitch_of(g.filters, lanes),
         )  # fmt: skip
         if kind == DENSE:
             rows_a, rows_d = rows_a + row_a * chunk, rows_d + stride * chunk
         elif kind == WINDOWS:
-            lane_floats += (g.entries + biased) * stride * lanes
+            lane_floats += whole((g.entries + biased) * pitch_of(g.filters, lanes), lanes) * lanes
     weighted = [k for k, g in enumerate(nets) if g.kind == CONV]
     net = Nets(
         shapes=shapes,
@@ -327,10 +301,17 @@ def make_nets(plan: Plan, layers: Layers, levels: list[int], lanes: int, chunk: 
         inputs=whole(plan.sizes[0], lanes),
         outputs=plan.sizes[-1],
         chunk=chunk,
+        together=slots.count,
         plain=_is_plain(plan),
         choices=_choices(),
     )
     return net, rows_a, rows_d
+
+
+def _slots(floats: int, lanes: int, chunk: int) -> Slots:
+    """Let small networks take several groups at a time: a tile that one of them leaves half empty is full then."""
+    fit = TOGETHER_BYTES * lanes // (floats * VECTOR_BYTES)
+    return Slots(max(min(fit, MOST_TOGETHER, chunk // lanes), 1), floats)
 
 
 def _slopes(activation: int) -> int:
@@ -359,5 +340,6 @@ def _choices() -> Whole:
     choices = np.ones((max(SHAPES) + 1, FEWER), dtype=np.int64)
     for columns, places in SHAPES.items():
         for left in range(1, FEWER):
-            choices[columns, left] = max(p for p in places if p <= left)
+            halves = len(places) > 1 and left == places[0] + 1  # rather than a full tile and a single place
+            choices[columns, left] = max(p for p in places if p <= left and not (halves and p == places[0]))
     return choices.ravel()

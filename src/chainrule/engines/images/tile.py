@@ -8,6 +8,7 @@ Every sum is one chain of fused multiply-adds in the order of the list, so its b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -32,14 +33,14 @@ WIDEST = {columns: places[0] for columns, places in SHAPES.items()}
 @built_in
 def place_tile(
     typingctx: Any, spread: Any, places: Any, columns: Any, left: Any, in_places: Any, left_steps: Any, right: Any,
-    right_steps: Any, steps: Any, start: Any, goes_on: Any, out: Any, out_places: Any, below: Any,
+    right_steps: Any, steps: Any, start: Any, goes_on: Any, out: Any, out_places: Any, positive: Any,
 ) -> Any:  # fmt: skip
     """Compute a tile; `places` and `columns` are one of `SHAPES`.
 
     ``left[p, n]`` stands at ``left + in_places[p] + left_steps[n]`` and ``right[n, f]`` at ``right + right_steps[n]``
     plus f floats, or f vectors unless `spread`. The sums are written to ``out + out_places[p]`` and vectors after it.
-    With `spread` they start from ``start[f]`` in all lanes, and those that are not positive are multiplied by `below`;
-    else from 0, or from what is there if the sum `goes_on`.
+    With `spread` they start from ``start[f]`` in all lanes, and those that are not above 0 become 0 if only `positive`
+    ones are wanted; else from 0, or from what is there if the sum `goes_on`.
     """
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -57,12 +58,12 @@ def place_tile(
 
     n = types.intp
     i = in_places
-    form = (types.boolean, n, n, left, i, i, right, i, n, start, types.boolean, out, i, left.dtype)
+    form = (types.boolean, n, n, left, i, i, right, i, n, start, types.boolean, out, i, types.boolean)
     return signature(types.void, *form), codegen
 
 
 def _write(writer: Writer, places: int, columns: int, spread: bool, args: Values) -> None:
-    left, in_places, left_steps, right, right_steps, steps, start, goes_on, out, out_places, below = args
+    left, in_places, left_steps, right, right_steps, steps, start, goes_on, out, out_places, positive = args
     builder, lanes = writer.builder, writer.lanes
 
     def number(table: Any, k: Any) -> Any:
@@ -88,14 +89,22 @@ def _write(writer: Writer, places: int, columns: int, spread: bool, args: Values
             factor = writer.spread(writer.at(row, f)) if spread else writer.load(writer.at(row, f * lanes))
             for p in range(places):
                 writer.add_product(inputs[p], factor, held[p][f])
-    low = None
-    if spread:
-        undefined = ir.Constant(writer.vector, ir.Undefined)
-        one = builder.insert_element(undefined, below, ir.Constant(ir.IntType(32), 0))
-        low = builder.shuffle_vector(one, undefined, writer.first_lane)
-    for p in range(places):
-        for f in range(columns):
-            z = builder.load(held[p][f])
-            if spread:
-                z = builder.select(builder.fcmp_ordered(">", z, zero), z, builder.fmul(z, low))
-            writer.store(writer.at(results[p], f * lanes), z)
+    sums = [[builder.load(one) for one in row] for row in held]
+
+    def put(value_of: Callable[[Any], Any]) -> None:
+        for result, row in zip(results, sums, strict=True):
+            for f, z in enumerate(row):
+                writer.store(writer.at(result, f * lanes), value_of(z))
+
+    def relu(z: Any) -> Any:
+        """Return z or 0; z - z is as good as 0 z, NaN where z is not finite, but does not keep what multiplies busy."""
+        return builder.select(builder.fcmp_ordered(">", z, zero), z, builder.fsub(z, z))
+
+    if not spread:
+        put(lambda z: z)
+        return
+    with builder.if_else(positive) as (above, all_of_them):
+        with above:
+            put(relu)
+        with all_of_them:
+            put(lambda z: z)
