@@ -63,8 +63,8 @@ def ask(question: Question) -> Predictions:
         dataset = source.draw(seed)
         if dataset.held_out is not None:  # what most want to know: the others were trained on
             notes = (
-                f"these are the {dataset.held_out.n:,} held-out samples of '{dataset.name}', not the {dataset.n:,} that "
-                "networks are trained on",
+                f"these are the {dataset.held_out.n:,} held-out samples of '{dataset.name}', "
+                f"not the {dataset.n:,} that networks are trained on",
             )
             dataset = dataset.held_out
         inputs, truth, features = [dataset.X], dataset.y, dataset.feature_shape
