@@ -11,11 +11,12 @@ import pytest
 
 from chainrule import train
 from chainrule.engines import ProgressEvent
-from chainrule.errors import ChainruleError, ConfigError, StoreError
+from chainrule.errors import ConfigError, StoreError
 from chainrule.experiments.recipes.grid import Setting, make_setting
 from chainrule.experiments.running.chunks import FIRST_RUNS, Pace
 from chainrule.experiments.running.endings import ended
-from chainrule.experiments.running.obtain import Obtained, ObtainEvent, obtain
+from chainrule.experiments.running.obtain import obtain
+from chainrule.experiments.running.records import Obtained, ObtainEvent, UntrainableError
 from chainrule.experiments.running.tasks import Task, make_tasks, source_of
 from chainrule.experiments.store import Store
 from chainrule.nn import mlp
@@ -69,8 +70,9 @@ def test_a_setting_that_cannot_be_trained_loses_no_other(memory: Memory) -> None
     assert "\n" not in got.missing[BAD.key]
     assert all(seeds_of(got, one) == list(range(20)) for one in GOOD)
     assert memory.held == set()
-    with pytest.raises(ChainruleError, match="validation"):
+    with pytest.raises(UntrainableError, match="validation") as caught:
         obtain(work, store=Memory(), fail_fast=True)
+    assert caught.value.setting == BAD
 
 
 def test_data_that_cannot_be_read_lose_no_others(memory: Memory) -> None:

@@ -16,7 +16,7 @@ from chainrule.errors import ChainruleError, ConfigError, show
 from chainrule.experiments.recipes.grid import Cell, Setting, expand, seeds_of
 from chainrule.experiments.recipes.recipe import load_recipe
 from chainrule.experiments.running.chunks import bytes_of
-from chainrule.experiments.running.obtain import RunKeeper
+from chainrule.experiments.running.records import RunKeeper
 from chainrule.experiments.running.tasks import source_of
 from chainrule.experiments.sweeps.adaptive import Adaptive, add_seeds, check_adaptive
 from chainrule.experiments.sweeps.halving import Halving, halve

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from chainrule.experiments.recipes.grid import Cell, Setting
 from chainrule.experiments.recipes.scores import quantity_of, score_of, successes_of
 from chainrule.experiments.running.chunks import Pace
-from chainrule.experiments.running.obtain import Hear, ObtainEvent, RunKeeper, obtain
+from chainrule.experiments.running.obtain import obtain
+from chainrule.experiments.running.records import Hear, Obtained, ObtainEvent, RunKeeper, UntrainableError
 from chainrule.experiments.sweeps.result import CellResult
 from chainrule.resources import Resources
 from chainrule.runs import Run, Runs
@@ -119,25 +120,34 @@ class Sweeper:
             if setting.key in self._watched:
                 more = len(known) + len(lacking[-1][1])
                 self._watched[setting.key] = replace(self._watched[setting.key], seeds=more)
-        means = self.means
-        got = obtain(
-            [(setting, seeds) for setting, seeds in lacking if seeds],
-            store=means.store,
-            engine=means.engine,
-            resources=means.resources,
-            data_dir=means.data_dir,
-            progress=self._telling(phase),
-            deadline=means.deadline,
-            fail_fast=means.fail_fast,
-            pace=self.pace,
-            arrays=self.arrays,
-        )
+        got = self._obtain([(setting, seeds) for setting, seeds in lacking if seeds], phase)
         for key, runs in got.runs.items():
             self._known.setdefault(key, {}).update((run.seed, run) for run in runs)
         self.missing |= got.missing
         self.computed, self.reused = self.computed + got.computed, self.reused + got.reused
         self.interrupted, self.out_of_time = got.interrupted, got.out_of_time
         return got.whole
+
+    def _obtain(self, lacking: Work, phase: str) -> Obtained:
+        """Obtain runs that are not there yet; whoever is to fail fast learns which cell cannot be trained."""
+        means = self.means
+        try:
+            return obtain(
+                lacking,
+                store=means.store,
+                engine=means.engine,
+                resources=means.resources,
+                data_dir=means.data_dir,
+                progress=self._telling(phase),
+                deadline=means.deadline,
+                fail_fast=means.fail_fast,
+                pace=self.pace,
+                arrays=self.arrays,
+            )
+        except UntrainableError as error:
+            watched = self._watched.get(error.setting.key)
+            name = f"cell '{watched.label}'" if watched is not None and watched.label else "the only cell"
+            raise UntrainableError(error.setting, f"{name} cannot be trained: {error}") from error
 
     def _telling(self, phase: str) -> Hear | None:
         """Return what adds the name of the part, and the time of the whole, to its events."""

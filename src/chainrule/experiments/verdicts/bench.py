@@ -18,7 +18,8 @@ from chainrule.errors import ConfigError
 from chainrule.experiments.recipes.quantities import check_quantity, parse_quantity
 from chainrule.experiments.recipes.recipe import known_keys
 from chainrule.experiments.running.chunks import Pace
-from chainrule.experiments.running.obtain import Obtained, RunKeeper, obtain
+from chainrule.experiments.running.obtain import obtain
+from chainrule.experiments.running.records import Obtained, RunKeeper
 from chainrule.experiments.verdicts.measures import Measure, Values
 from chainrule.experiments.verdicts.sides import Candidate, take_seeds
 from chainrule.resources import Resources

@@ -10,7 +10,7 @@ from typing import Any
 
 from chainrule.errors import ConfigError, show
 from chainrule.experiments.recipes.selectors import Selector
-from chainrule.experiments.running.obtain import RunKeeper
+from chainrule.experiments.running.records import RunKeeper
 from chainrule.experiments.verdicts.bench import Bench, Hear, check_measure, open_store
 from chainrule.experiments.verdicts.fair_tuning import Tuned, split_seeds, tune, tuning_words
 from chainrule.experiments.verdicts.judging import Pair, Statistic, judge

@@ -14,7 +14,7 @@ from chainrule.errors import ConfigError
 from chainrule.experiments.recipes.grid import cells_at
 from chainrule.experiments.recipes.selectors import selector_words
 from chainrule.experiments.recipes.words import axis_word
-from chainrule.experiments.running.obtain import RunKeeper
+from chainrule.experiments.running.records import RunKeeper
 from chainrule.experiments.sweeps.choice import importances, on_scale, too_few_seeds
 from chainrule.experiments.sweeps.result import CellResult, SweepResult
 from chainrule.experiments.verdicts.audit import audit, one_cell
