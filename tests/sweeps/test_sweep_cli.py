@@ -46,7 +46,7 @@ def test_a_sweep_writes_its_page_and_keeps_its_runs(folder: Path) -> None:
     assert first.status == 0
     assert "did best" in first.out
     assert "report: chainrule-sweep/index.html" in first.out
-    assert "56 runs trained (8 to score the best again) and 0 found in chainrule.db" in first.out
+    assert "56 runs: 56 trained (8 to score the best again), 0 found in chainrule.db" in first.out
     page = (folder / "chainrule-sweep" / "index.html").read_text()
     assert "<script src" not in page
     assert len((folder / "runs.csv").read_text().splitlines()) == 1 + 56
@@ -54,7 +54,11 @@ def test_a_sweep_writes_its_page_and_keeps_its_runs(folder: Path) -> None:
         assert store.count() == 56
     again = run_in(folder, "sweep", "recipe.toml", "--resume", "--seeds", "10", "--no-report")
     assert again.status == 0
-    assert "found in chainrule.db" in again.out
+    cells, fresh = 6 * 10, 10  # the first 8 fresh seeds of before are seeds 8 to 15: two are now seeds of the cell
+    with Store.open(folder / "chainrule.db", create=False) as store:
+        trained = store.count() - 56
+    assert f"{cells + fresh} runs: {trained} trained" in again.out
+    assert f"{cells + fresh - trained} found in chainrule.db" in again.out
     assert "report:" not in again.out
 
 
@@ -108,7 +112,8 @@ def test_runs_for_questions_are_counted_apart(folder: Path) -> None:
     told = run_in(folder, "sweep", "recipe.toml", "--no-report")
     with Store.open(folder / "chainrule.db", create=False) as store:
         trained = store.count()
-    assert f"{trained} runs trained (8 to score the best again, {trained - 56} for questions)" in told.out
+    purposes = f"8 to score the best again, {trained - 56} for questions"
+    assert f"{trained} runs: {trained} trained ({purposes}), 0 found in chainrule.db" in told.out
     assert trained > 56
     again = run_in(folder, "sweep", "recipe.toml", "--no-report", "--json").json()
     assert (again["trained"], again["found"], again["trained_for"]) == (0, trained, {"fresh": 0, "questions": 0})

@@ -24,6 +24,7 @@ from chainrule.cli._sweep_live import SweepLive
 from chainrule.cli.sweep import SweepRequest, default_store
 from chainrule.errors import ConfigError
 from chainrule.experiments.recipes.grid import seeds_of
+from chainrule.experiments.running.counting import CountingKeeper
 from chainrule.experiments.store import Store
 from chainrule.experiments.store.place import VARIABLE
 from chainrule.experiments.sweeps.adaptive import Adaptive
@@ -62,6 +63,7 @@ def carry_out(request: SweepRequest, output: Output) -> None:
     experiment = Experiment.from_toml(parse_path(request.recipe, "RECIPE"))
     _check_most(request, len(seeds_of(experiment.recipe, request.quick, request.seeds)))
     with _open(request, out) as store, OneInterrupt() as interrupt:
+        keeper = CountingKeeper(store)
         with SweepLive(output, experiment.recipe) as live:
 
             def hear(event: SweepEvent) -> None:
@@ -69,8 +71,8 @@ def carry_out(request: SweepRequest, output: Output) -> None:
                 if interrupt.deaf:  # it was pressed where Python cannot raise, as in a callback of a weak reference
                     raise KeyboardInterrupt
 
-            result = _run(request, experiment, store, budget, resources, hear)
-        result, answers = _answer(request, result, store, resources, output)
+            result = _run(request, experiment, keeper, budget, resources, hear)
+        result, answers = _answer(request, result, keeper, resources, output)
         interrupt.deaf = True
         report = Report(result, answers, store.redacted)
         if not request.no_report:
@@ -85,7 +87,7 @@ def carry_out(request: SweepRequest, output: Output) -> None:
 def _run(
     request: SweepRequest,
     experiment: Experiment,
-    store: Store,
+    store: CountingKeeper,
     budget: float | None,
     resources: Resources,
     hear: Callable[[SweepEvent], None],
@@ -145,15 +147,14 @@ def _open(request: SweepRequest, out: Path) -> Store:
 
 
 def _answer(
-    request: SweepRequest, result: SweepResult, store: Store, resources: Resources, output: Output
+    request: SweepRequest, result: SweepResult, store: CountingKeeper, resources: Resources, output: Output
 ) -> tuple[SweepResult, list[Verdict]]:
     """Answer the recipe's questions; further runs are trained for it if nothing limits the time, and are counted."""
     if not result.recipe.questions:
         return result, []
-    from chainrule.experiments.verdicts.bench import Count
     from chainrule.experiments.verdicts.questions import answer_all
 
-    counted, started = Count(), time.monotonic()
+    before, started = store.trained, time.monotonic()
     with Bar(output) as bar:
         try:
             answers = answer_all(
@@ -164,7 +165,6 @@ def _answer(
                 resources=resources,
                 data_dir=request.data_dir,
                 progress=lambda text, share: bar.update(share, text),
-                count=counted,
             )
         except KeyboardInterrupt:
             answers = answer_all(result, more=False)
@@ -172,9 +172,9 @@ def _answer(
             result = replace(result, interrupted=True, notes=(*result.notes, note))
     counted_in = replace(
         result,
-        computed=result.computed + counted.computed,
-        reused=result.reused + counted.reused,
-        asked=counted.computed,
+        computed=store.trained,
+        reused=store.found,
+        asked=store.trained - before,
         seconds=result.seconds + time.monotonic() - started,
     )
     return counted_in, answers
@@ -225,10 +225,7 @@ class Report:
             output.result(f"report: {clean(self.page)}", "bold")
         if self.exported is not None:
             output.result(f"table: {clean(self.exported)}", "bold")
-        output.detail(
-            f"{trained_words(result)} and {result.reused:,} found in {clean(self.store)}, "
-            f"{duration_text(result.seconds)}"
-        )
+        output.detail(f"{trained_words(result, clean(self.store))}; {duration_text(result.seconds)}")
 
     def sentences(self) -> list[str]:
         """Return what may be said, a sentence or two each."""

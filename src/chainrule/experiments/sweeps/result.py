@@ -74,7 +74,7 @@ class SweepResult:
     cells : tuple of CellResult
         In the order of the grid; of a sampler, in the order in which they were tried.
     computed, reused : int
-        Runs trained now, and runs found in the store, those of `rescored` and `asked` included.
+        Runs trained now, and runs found in the store, each run once, those of `rescored` and `asked` included.
     rescored, asked : int
         How many of the runs trained now score the best cells on fresh seeds, and how many were for questions.
     seconds : float

@@ -30,14 +30,6 @@ Hear = Callable[[str, float], None]
 
 
 @dataclass
-class Count:
-    """Runs trained, and runs found in the store."""
-
-    computed: int = 0
-    reused: int = 0
-
-
-@dataclass
 class Bench:
     """Gets runs.
 
@@ -55,8 +47,6 @@ class Bench:
         Is told how far the training is.
     computed, reused : int
         Runs trained, and runs found in the store.
-    count : Count or None
-        Is counted up as well: what several benches trained.
     """
 
     store: RunKeeper | None = None
@@ -66,7 +56,6 @@ class Bench:
     hear: Hear | None = None
     computed: int = 0
     reused: int = 0
-    count: Count | None = None
     pace: Pace = field(default_factory=Pace, repr=False)
     _known: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict, repr=False)
 
@@ -128,10 +117,8 @@ class Bench:
             pace=self.pace,
             progress=None if self.hear is None else self._tell,
         )
-        for one in (self, self.count):
-            if one is not None:
-                one.computed += obtained.computed
-                one.reused += obtained.reused
+        self.computed += obtained.computed
+        self.reused += obtained.reused
         if obtained.interrupted:
             raise KeyboardInterrupt
         return obtained

@@ -18,7 +18,7 @@ from chainrule.experiments.running.records import RunKeeper
 from chainrule.experiments.sweeps.choice import importances, on_scale, too_few_seeds
 from chainrule.experiments.sweeps.result import CellResult, SweepResult
 from chainrule.experiments.verdicts.audit import audit, one_cell
-from chainrule.experiments.verdicts.bench import Bench, Count, Hear, open_store
+from chainrule.experiments.verdicts.bench import Bench, Hear, open_store
 from chainrule.experiments.verdicts.compare import Terms, compare_sides
 from chainrule.experiments.verdicts.fair_tuning import split_seeds, tune
 from chainrule.experiments.verdicts.measures import Measure, parse_measure
@@ -45,7 +45,6 @@ def answer(
     resources: Resources | None = None,
     data_dir: str | None = None,
     progress: Hear | None = None,
-    count: Count | None = None,
 ) -> Verdict:
     """Answer one question of a recipe.
 
@@ -62,8 +61,6 @@ def answer(
         Where further runs come from, as for `chainrule.experiments.running.obtain.obtain`.
     progress : callable, optional
         Told what is done, and which share of it.
-    count : Count, optional
-        Is counted up by the runs that were trained or found for it, even if it is interrupted.
 
     Raises
     ------
@@ -72,7 +69,7 @@ def answer(
     """
     measure = parse_measure(question.quantity, question.better)
     with open_store(store) as keeper:
-        bench = Bench(keeper, engine, resources, data_dir, progress, count=count)
+        bench = Bench(keeper, engine, resources, data_dir, progress)
         found = _ANSWERS[question.ask](question, result, measure, bench, more)
     short = ("The sweep was cut short: this is what its runs say so far.",) if result.cut_short else ()
     caution = ("The sweep chose seeds by looking at its runs; intervals for a fixed number of seeds are too narrow.",)

@@ -68,7 +68,7 @@ def _came_about(summary: SweepSummary) -> str:
     result = summary.result
     stops = Counter(run.stop_reason for one in result for run in one.runs)
     engines = Counter(run.engine for one in result for run in one.runs)
-    parts = [f"{trained_words(result)} in {result.seconds:,.1f} s", f"{result.reused:,} from the store"]
     ended = ", ".join(f"{n:,} by `{reason}`" for reason, n in stops.most_common())
     by = ", ".join(f"{n:,} by `{engine}`" for engine, n in engines.most_common())
-    return "Runs: " + "; ".join(parts) + (f". Ended: {ended}. Trained: {by}" if stops else "")
+    told = f"{trained_words(result)}; {result.seconds:,.1f} s"
+    return told + (f". Runs of cells ended: {ended}. Trained: {by}" if stops else "")

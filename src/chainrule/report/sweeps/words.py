@@ -90,11 +90,13 @@ def level_word(value: Any) -> str:
     return "–" if value is None else value_word(value)
 
 
-def trained_words(result: SweepResult) -> str:
-    """Say how many runs were trained, and what they were for: ``80 runs trained (20 to score the best again)``."""
+def trained_words(result: SweepResult, where: str = "the store") -> str:
+    """Say where a sweep's runs are from: ``80 runs: 60 trained (20 to score the best again), 20 found in runs.db``."""
     parts = [f"{result.rescored:,} to score the best again"] if result.rescored else []
     parts += [f"{result.asked:,} for questions"] if result.asked else []
-    return f"{count(result.computed, 'run')} trained" + (f" ({', '.join(parts)})" if parts else "")
+    purposes = f" ({', '.join(parts)})" if parts else ""
+    total = count(result.computed + result.reused, "run")
+    return f"{total}: {result.computed:,} trained{purposes}, {result.reused:,} found in {where}"
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
