@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from scipy import stats
 from chainrule.errors import ConfigError, ShapeError
 from chainrule.experiments.recipes.grid import Cell, expand
 from chainrule.experiments.recipes.recipe import load_recipe
-from chainrule.experiments.verdicts.audit import audit, audit_values, one_cell, parse_claim, usual_seeds
+from chainrule.experiments.verdicts.audit import audit, audit_sides, audit_values, one_cell, usual_seeds
 from chainrule.experiments.verdicts.bench import Bench
+from chainrule.experiments.verdicts.claims import parse_claim
+from chainrule.experiments.verdicts.fair_tuning import Tuned, tuning_words
 from chainrule.experiments.verdicts.measures import parse_measure
-from chainrule.experiments.verdicts.sides import candidates_of
+from chainrule.experiments.verdicts.sides import candidates_of, side_of
 from chainrule.stats.audit import order_chance
 from chainrule.stats.orders import chain_chance
 
@@ -119,3 +122,43 @@ def test_a_recipe_is_audited(recipe: Path, cells: list[Cell]) -> None:
     assert verdict.n_seeds == 40
     assert verdict.decision == "told"
     assert verdict.names == ("adam", "sgd")
+
+
+def test_open_sides_are_tuned_on_one_half_and_audited_on_the_other(recipe: Path) -> None:
+    sides = [replace(side_of(recipe, {"optimizer": name}), name=name) for name in ("adam", "momentum", "sgd")]
+    measure, seeds = parse_measure("loss"), range(40)
+    verdict = audit_sides(sides, measure, Bench(), seeds, 3)
+    chosen = []
+    for side in sides:
+        columns = Bench().values(side.candidates, seeds[:20], [measure])
+        medians = [float(np.sort(columns[place, measure.text])[9]) for place in range(2)]  # the lower of the two middle
+        chosen.append(side.candidates[int(np.argmin(medians))])
+    alone = audit(chosen, measure, Bench(), seeds[20:], 3)
+    assert verdict.numbers["chance"] == alone.numbers["chance"]
+    assert verdict.numbers["tuning"]["choosing_seeds"] == tuple(seeds[:20])
+    names = [f"{side.name} ({one.label})" for side, one in zip(sides, chosen, strict=True)]
+    assert list(verdict.names) == names
+    assert verdict.sentence.endswith("; each was tuned over 2 settings on 20 other seeds.")
+
+
+def test_what_was_not_tuned_is_told_of_any_number_of_sides(recipe: Path) -> None:
+    one_rate = [side_of(recipe, {"optimizer": name, "lr": 0.3}) for name in ("adam", "momentum", "sgd")]
+    told = [Tuned(side, side.candidates[0]) for side in one_rate]
+    assert tuning_words(told[:2], 0) == "neither was tuned, both ran at learning rate 0.3"
+    assert tuning_words(told, 0) == "none was tuned, all ran at learning rate 0.3"
+    other = side_of(recipe, {"optimizer": "sgd", "lr": 0.03})
+    mixed = [*told[:2], Tuned(other, other.candidates[0])]
+    assert tuning_words(mixed, 0) == "none was tuned, they ran at learning rates 0.3, 0.3 and 0.03"
+    assert tuning_words([told[2], mixed[2]], 0) == ""  # the rate is what is compared
+    open_side = replace(side_of(recipe, {"optimizer": "adam"}), name="adam")
+    scores = tuple((one.label, (0.0,)) for one in open_side.candidates)
+    unfair = [
+        Tuned(open_side, open_side.candidates[0], scores),
+        *(
+            replace(one, side=replace(one.side, name=name))
+            for one, name in zip(told[1:], ("momentum", "sgd"), strict=True)
+        ),
+    ]
+    assert tuning_words(unfair, 20) == (
+        "the tuning was not fair: adam had 2 settings to choose from, momentum 1, sgd 1"
+    )

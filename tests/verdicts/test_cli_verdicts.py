@@ -112,6 +112,24 @@ def test_an_audit_names_the_order(cli: Cli, recipe: Path) -> None:
     assert out.startswith("A study with 1 run each shows adam ahead of momentum(0.9) ahead of sgd in final loss in ")
 
 
+def test_a_claim_about_several_cells_is_tuned_on_other_seeds(cli: Cli, recipe: Path, tmp_path: Path) -> None:
+    words = ("audit", "--claim", "adam > sgd", "--runs", "5", recipe, "--seeds", "60")
+    status, out, _ = cli(*words, "--store", tmp_path / "runs.db", "--out", tmp_path / "verdict", "--json")
+    assert status == 0
+    told = json.loads(out)
+    assert told["n_seeds"] == 30
+    assert told["names"][0] == "adam (learning rate 0.3)"
+    assert told["sentence"].endswith("; each was tuned over 2 settings on 30 other seeds.")
+    assert told["numbers"]["computed"] == 4 * 30 + 2 * 30
+    assert json.loads((tmp_path / "verdict" / "verdict.json").read_text())["sentence"] == told["sentence"]
+    assert "as claimed" in (tmp_path / "verdict" / "verdict.svg").read_text()
+    _, again, _ = cli(*words, "--store", tmp_path / "runs.db")
+    assert again.splitlines()[0] == told["sentence"]
+    assert "0 runs trained, 180 runs found in the store." in again
+    _, plain, _ = cli(*words, *AT)
+    assert plain.splitlines()[0].endswith("; neither was tuned, both ran at learning rate 0.3.")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -135,7 +153,7 @@ def test_an_audit_names_the_order(cli: Cli, recipe: Path) -> None:
         (["spread", "RECIPE", "--at", "optimizer=adam,lr=7"], "unknown value of learning_rate '7'"),
         (["audit", "RECIPE", "--claim", "adam better than sgd"], "--claim: cannot read the claim"),
         (["audit", "RECIPE", "--claim", "adam > sdg"], "did you mean 'sgd'"),
-        (["audit", "RECIPE", "--claim", "adam > sgd"], "adam is 2 cells: choose one"),
+        (["audit", "RECIPE", "--claim", "adam > sgd", "--seeds", "1"], "give --seeds at least 2"),
         (["audit", "RECIPE", "--claim", "adam > sgd", "--runs", "0"], "--runs: a number from 1"),
         (["audit", "RECIPE"], "--claim"),
     ],

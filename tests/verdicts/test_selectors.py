@@ -21,7 +21,7 @@ from chainrule.experiments.recipes.selectors import (
     selector_words,
     split_outside,
 )
-from chainrule.experiments.verdicts.audit import parse_claim
+from chainrule.experiments.verdicts.claims import parse_claim
 from chainrule.experiments.verdicts.measures import parse_measure
 
 AXES: dict[str, list[Any]] = {

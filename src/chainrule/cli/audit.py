@@ -31,12 +31,14 @@ from chainrule.cli._options import DataDir, EngineName, Json, Memory, Quiet, Thr
 if TYPE_CHECKING:
     from chainrule.experiments.recipes.schema import Recipe
     from chainrule.experiments.verdicts.measures import Measure
-    from chainrule.experiments.verdicts.sides import Candidate
+    from chainrule.experiments.verdicts.sides import Side
 
 EPILOG = """\
 A claim names values of one axis, the better one first: 'adam > sgd'; so does
 'sgd < adam'. Our seeds stand for all seeds: from them studies of that size are
-drawn, and counted.
+drawn, and counted. Where a side leaves several cells of the recipe open (an
+optimizer at each of its learning rates), the first half of our seeds chooses
+the best one for every side, and the second half is audited; --at settles it.
 
 Examples:
 
@@ -88,21 +90,21 @@ def audit(
 ) -> None:
     """Give the chance that a study of some size shows a claimed order."""
     from chainrule.experiments.recipes.grid import seeds_of
-    from chainrule.experiments.verdicts.audit import audit as run_audit
-    from chainrule.experiments.verdicts.audit import usual_seeds
+    from chainrule.experiments.verdicts.audit import audit_sides, usual_seeds
 
     check_level(level)
     check_count("--runs", runs)
     check_count("--seeds", seeds)
     shown = parse_statistic(statistic)
     loaded = one_recipe(recipe)
-    candidates, measure = _claimed(loaded, quick, claim, at, success, quantity, better)
+    sides, measure = _claimed(loaded, quick, claim, at, success, quantity, better)
     own = seeds_of(loaded, quick)
+    candidates = [candidate for side in sides for candidate in side.candidates]
     numbers = usual_seeds(candidates, own) if seeds is None else seeds_of(loaded, quick, seeds)
     folder = check_out(out)
     output = Output(quiet, as_json)
     with working_bench(output, store, engine, threads, memory, data_dir) as bench:
-        verdict = run_audit(candidates, measure, bench, numbers, runs, statistic=shown, paired=paired, level=level)
+        verdict = audit_sides(sides, measure, bench, numbers, runs, statistic=shown, paired=paired, level=level)
     tell(output, "audit", verdict, folder)
 
 
@@ -114,13 +116,13 @@ def _claimed(
     success: str | None,
     quantity: str | None,
     better: str | None,
-) -> tuple[list[Candidate], Measure]:
-    """Return the claim's candidates, the better one first, and what they are compared by."""
+) -> tuple[list[Side], Measure]:
+    """Return the claim's sides, the better one first, and what they are compared by."""
     from chainrule.experiments.recipes.grid import expand
     from chainrule.experiments.recipes.scores import quantity_of
-    from chainrule.experiments.verdicts.audit import one_cell, parse_claim
+    from chainrule.experiments.verdicts.claims import parse_claim
     from chainrule.experiments.verdicts.measures import parse_measure
-    from chainrule.experiments.verdicts.sides import candidates_of, read_selector
+    from chainrule.experiments.verdicts.sides import read_selector, side_of
 
     cells = expand(recipe, quick)
     with naming("--at"):
@@ -128,12 +130,12 @@ def _claimed(
     rule = parse_rule(success)
     with naming("--claim"):
         order = parse_claim(claim, cells, where)
-        chosen = [one_cell(cells, selector) for selector in order.selectors]
+        sides = [
+            replace(side_of(recipe, selector, success=success, quick=quick), name=name)
+            for selector, name in zip(order.selectors, order.names, strict=True)
+        ]
     with naming("--better" if better is not None else "--quantity"):
-        usual = "success" if rule is not None else quantity_of(recipe, [cell.setting for cell in chosen])
+        settings = [candidate.setting for side in sides for candidate in side.candidates]
+        usual = "success" if rule is not None else quantity_of(recipe, settings)
         measure = parse_measure(quantity or usual, better)
-    candidates = [
-        replace(candidates_of(recipe, [cell], rule=rule)[0], label=name)
-        for cell, name in zip(chosen, order.names, strict=True)
-    ]
-    return candidates, measure
+    return sides, measure

@@ -7,29 +7,20 @@ often five of them show that order, and how often the other one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, replace
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, ConfigError, one_line
+from chainrule.errors import ConfigError
 from chainrule.experiments.recipes.grid import Cell, cells_at
-from chainrule.experiments.recipes.selectors import (
-    VARIANT,
-    Axes,
-    Selector,
-    axes_of,
-    find_value,
-    parse_selector,
-    selector_words,
-    split_outside,
-)
+from chainrule.experiments.recipes.selectors import VARIANT, Selector, axes_of, selector_words
 from chainrule.experiments.running.jobs import Job, job_cost
 from chainrule.experiments.verdicts.bench import Bench, check_measure
+from chainrule.experiments.verdicts.fair_tuning import Tuned, split_seeds, tune, tuning_words
 from chainrule.experiments.verdicts.measures import Measure, Values
 from chainrule.experiments.verdicts.pairing import check_same_data
-from chainrule.experiments.verdicts.sides import Candidate
-from chainrule.experiments.verdicts.verdict import Picture, Verdict
+from chainrule.experiments.verdicts.sides import Candidate, Side
+from chainrule.experiments.verdicts.verdict import Picture, Verdict, jsonable
 from chainrule.stats import Interval, success_rate
 from chainrule.stats.audit import Chance, Shown
 from chainrule.stats.orders import chain_chance
@@ -38,88 +29,6 @@ from chainrule.stats.sentences import number, percent, percent_range
 MANY, FEW = 300, 30
 CHEAP = 300.0
 """Estimated work (`job_cost`) of all runs up to which `MANY` seeds are taken; engines are about ten times faster."""
-
-
-@dataclass(frozen=True)
-class ClaimedOrder:
-    """A claim such as ``adam > sgd``: selectors, claimed best first, and their names."""
-
-    text: str
-    selectors: tuple[dict[str, Any], ...]
-    names: tuple[str, ...]
-
-
-def parse_claim(text: str, cells: Sequence[Cell], where: Selector = {}) -> ClaimedOrder:  # noqa: B006
-    """Read ``adam > sgd``, ``adam > momentum > sgd`` or ``sgd < adam``; ``>`` means *is better than*.
-
-    Parameters
-    ----------
-    text : str
-        Values of one axis, or selectors such as ``optimizer=adam,learning_rate=0.1``.
-    cells : sequence of Cell
-        The grid.
-    where : mapping
-        What holds for all of them.
-
-    Raises
-    ------
-    ConfigError
-        If it has no such form, or names a value that no axis has.
-    """
-    signs = [sign for sign in "<>" if len(split_outside(text, sign)) > 1]
-    if len(signs) != 1 or "=" in text.replace(" ", "").partition(signs[0])[2][:1]:
-        raise ConfigError(
-            f"cannot read the claim '{one_line(text)}': write 'adam > sgd' (adam is better) or 'sgd < adam'"
-        )
-    parts = [part.strip() for part in split_outside(text, signs[0])]
-    if not all(parts):
-        raise ConfigError(f"the claim '{one_line(text)}' lacks a side: write 'adam > sgd'")
-    if signs[0] == "<":
-        parts.reverse()
-    axes = axes_of(cells)
-    own = _selectors(parts, axes)
-    if len({repr(sorted(one.items(), key=str)) for one in own}) < len(own):
-        raise ConfigError(f"the claim '{one_line(text)}' compares a setting with itself")
-    return ClaimedOrder(text, tuple({**where, **one} for one in own), tuple(map(selector_words, own)))
-
-
-def _selectors(parts: Sequence[str], axes: Axes) -> list[dict[str, Any]]:
-    """Return what each part of a claim selects: all parts are values of one axis, or selectors."""
-    if any(len(split_outside(part, "=")) > 1 for part in parts):
-        return [parse_selector(part, axes) for part in parts]
-    if not axes:
-        raise ConfigError("a claim is about values of an axis, and this recipe has none: it is a single cell")
-    fitting: list[list[dict[str, Any]]] = []
-    for axis, values in axes.items():
-        try:
-            fitting.append([{axis: find_value(part, axis, values)} for part in parts])
-        except ChainruleError:
-            continue
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        named = " and ".join(next(iter(one[0])) for one in fitting)
-        raise ConfigError(f"the claim could be about {named}: write {next(iter(fitting[0][0]))}={parts[0]} > ...")
-    raise _unknown_value(parts, axes)
-
-
-def _unknown_value(parts: Sequence[str], axes: Axes) -> ConfigError:
-    """Say which part of a claim no axis has: of the axis that has most of the others."""
-
-    def known(part: str, axis: str) -> bool:
-        try:
-            find_value(part, axis, axes[axis])
-        except ChainruleError:
-            return False
-        return True
-
-    nearest = max(axes, key=lambda axis: (sum(known(part, axis) for part in parts), isinstance(axes[axis][0], str)))
-    wrong = next(part for part in parts if not known(part, nearest))
-    try:
-        find_value(wrong, nearest, axes[nearest])
-    except ChainruleError as error:
-        return ConfigError(str(error))
-    return ConfigError(f"no axis has all of {', '.join(map(one_line, parts))}")
 
 
 def one_cell(cells: Sequence[Cell], selector: Selector, option: str = "--at") -> Cell:
@@ -139,6 +48,45 @@ def usual_seeds(candidates: Sequence[Candidate], own: Sequence[int]) -> tuple[in
     count = max(MANY if cost <= CHEAP else FEW, len(own))
     start = own[0] if own else 0
     return tuple(range(start, start + count))
+
+
+def audit_sides(
+    sides: Sequence[Side],
+    measure: Measure,
+    bench: Bench,
+    seeds: Sequence[int],
+    runs: int = 5,
+    *,
+    statistic: Shown = "mean",
+    paired: bool = False,
+    level: float = 0.95,
+) -> Verdict:
+    """Return the chance that a study shows sides in the order given, each at the best of its cells; see `audit`.
+
+    If a side leaves several cells open, the first half of the seeds chooses for every side and the second half is
+    audited; the verdict says how the sides were tuned, or that they were not.
+    """
+    everyone = [candidate for side in sides for candidate in side.candidates]
+    check_measure(measure, everyone)
+    for other in everyone[1:]:
+        check_same_data(everyone[0].setting, other.setting)
+    choosing: Sequence[int] = ()
+    tuned = tuple(Tuned(side, side.candidates[0]) for side in sides)
+    if any(len(side.candidates) > 1 for side in sides):
+        if len(seeds) < 2:
+            raise ConfigError("sides of several cells are tuned on one half of the seeds: give --seeds at least 2")
+        choosing, seeds = split_seeds(seeds)
+        tuned = tune(sides, measure, bench, choosing)
+    labelled = [replace(one.chosen, label=one.name) for one in tuned]
+    verdict = audit(labelled, measure, bench, seeds, runs, statistic=statistic, paired=paired, level=level)
+    words = tuning_words(tuned, len(choosing))
+    tuning = {
+        "words": words,
+        "choosing_seeds": tuple(choosing),
+        "scores": {one.side.name: jsonable(one.scores) for one in tuned if one.scores},
+    }
+    sentence = f"{verdict.sentence.removesuffix('.')}; {words}." if words else verdict.sentence
+    return replace(verdict, sentence=sentence, numbers={**verdict.numbers, "tuning": tuning})
 
 
 def audit(
@@ -241,12 +189,16 @@ def _sentence(names: Sequence[str], chance: Chance, ours: dict[str, float], meas
     """Say how often, and what all our seeds show."""
     order = " ahead of ".join(names)
     tail = f"{_percent(chance.reversed)} show {'the reverse' if len(names) == 2 else 'exactly the reverse'}"
-    rest = f" and {_percent(chance.ties)} {'a tie' if len(names) == 2 else 'another order'}" if chance.ties > 0 else ""
+    rest = (
+        f" and {_percent(chance.ties)} {'a tie' if len(names) == 2 else 'another order'}"
+        if round(chance.ties, 3) > 0
+        else ""
+    )
     all_ours = ", ".join(f"{name} {_value(ours[name], measure)}" for name in names)
     what = measure.words if measure.is_share else f"{statistic} {measure.words}"
     return (
         f"A study with {_runs(chance.runs)} each shows {order} in {measure.words} in {_percent(chance.shows)} of cases "
-        f"({_interval(chance.interval)}); {tail}{rest}. Over {_all_seeds(chance.n)} the {what} is: {all_ours}."
+        f"({_interval(chance.interval)}); {tail}{rest}; over {_all_seeds(chance.n)} the {what} is: {all_ours}."
     )
 
 

@@ -260,7 +260,7 @@ def _completed(
 ) -> Verdict:
     """Add to a verdict how its sides were tuned, what is paired, and where the runs came from."""
     first, second = tuned
-    words = tuning_words(first, second, len(choosing))
+    words = tuning_words(tuned, len(choosing))
     sentence = verdict.sentence
     if words and verdict.decision != "no verdict":
         sentence = f"{sentence.removesuffix('.')}; {words}."

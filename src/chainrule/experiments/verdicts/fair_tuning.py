@@ -125,25 +125,33 @@ def tune(sides: Sequence[Side], measure: Measure, bench: Bench, seeds: Sequence[
     return tuple(tuned)
 
 
-def tuning_words(first: Tuned, second: Tuned, choosing: int) -> str:
-    """Say how the sides were tuned, or that they were not; empty if there was nothing to tune."""
-    if first.scores or second.scores:
-        budgets = (max(len(first.scores), 1), max(len(second.scores), 1))
-        labels = [sorted(label for label, _ in one.scores) for one in (first, second)]
-        if budgets[0] == budgets[1]:
-            other = "" if labels[0] == labels[1] else ", not the same ones,"
-            return f"each was tuned over {budgets[0]} settings{other} on {choosing} other seeds"
-        return (
-            f"the tuning was not fair: {first.side.name} had {budgets[0]} setting{'s' if budgets[0] > 1 else ''} to "
-            f"choose from, {second.side.name} {budgets[1]}"
-        )
-    differing = differing_keys(first.chosen.setting, second.chosen.setting)
-    if not differing or differing == [RATE]:
+def tuning_words(tuned: Sequence[Tuned], choosing: int) -> str:
+    """Say how two or more sides were tuned, or that they were not; empty if there was nothing to tune."""
+    if any(one.scores for one in tuned):
+        return _tuned_words(tuned, choosing)
+    first, *others = tuned
+    differing = {key for other in others for key in differing_keys(first.chosen.setting, other.chosen.setting)}
+    if differing <= {RATE}:
         return ""
-    rates = [one.chosen.setting.config.learning_rate for one in (first, second)]
-    if rates[0] == rates[1]:
-        return f"neither was tuned, both ran at learning rate {rates[0]:g}"
-    return f"neither was tuned, they ran at learning rates {rates[0]:g} and {rates[1]:g}"
+    rates = [f"{one.chosen.setting.config.learning_rate:g}" for one in tuned]
+    none, both = ("neither", "both") if len(tuned) == 2 else ("none", "all")
+    if len(set(rates)) == 1:
+        return f"{none} was tuned, {both} ran at learning rate {rates[0]}"
+    return f"{none} was tuned, they ran at learning rates {', '.join(rates[:-1])} and {rates[-1]}"
+
+
+def _tuned_words(tuned: Sequence[Tuned], choosing: int) -> str:
+    """Say from how many settings each side chose."""
+    budgets = [max(len(one.scores), 1) for one in tuned]
+    labels = {tuple(sorted(label for label, _ in one.scores)) for one in tuned}
+    if len(set(budgets)) == 1:
+        other = "" if len(labels) == 1 else ", not the same ones,"
+        return f"each was tuned over {budgets[0]} settings{other} on {choosing} other seeds"
+    had = [f"{one.side.name} {budget}" for one, budget in zip(tuned[1:], budgets[1:], strict=True)]
+    return (
+        f"the tuning was not fair: {tuned[0].side.name} had {budgets[0]} setting{'s' if budgets[0] > 1 else ''} to "
+        f"choose from, {', '.join(had)}"
+    )
 
 
 def differing_keys(a: Setting, b: Setting) -> list[str]:

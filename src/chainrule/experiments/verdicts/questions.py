@@ -17,10 +17,9 @@ from chainrule.experiments.recipes.words import axis_word
 from chainrule.experiments.running.records import RunKeeper
 from chainrule.experiments.sweeps.choice import importances, on_scale, too_few_seeds
 from chainrule.experiments.sweeps.result import CellResult, SweepResult
-from chainrule.experiments.verdicts.audit import audit, one_cell
+from chainrule.experiments.verdicts.audit import audit_sides, one_cell
 from chainrule.experiments.verdicts.bench import Bench, Hear, open_store
 from chainrule.experiments.verdicts.compare import Terms, compare_sides
-from chainrule.experiments.verdicts.fair_tuning import split_seeds, tune
 from chainrule.experiments.verdicts.measures import Measure, parse_measure
 from chainrule.experiments.verdicts.rankings import rank
 from chainrule.experiments.verdicts.sides import Candidate, Side, candidates_of, named, read_selector, side_of
@@ -197,16 +196,9 @@ def _audit(question: Question, result: SweepResult, measure: Measure, bench: Ben
     """A side that leaves several cells open is tuned first, on seeds that the audit does not use."""
     sides = named(side_of(result, question.a), side_of(result, question.b))
     seeds = tuple(sorted(set.intersection(*(set(side.seeds) for side in sides))))
-    choosing: Sequence[int] = ()
-    if any(len(side.candidates) > 1 for side in sides):
-        choosing, seeds = split_seeds(seeds)
     if not seeds:
         raise ConfigError("the two sides have no seed in common")
-    tuned = tune(sides, measure, bench, choosing) if choosing else ()
-    names = [one.name for one in tuned] or [side.name for side in sides]
-    chosen = [one.chosen for one in tuned] or [side.candidates[0] for side in sides]
-    labelled = [replace(candidate, label=name) for candidate, name in zip(chosen, names, strict=True)]
-    return audit(labelled, measure, bench, seeds, question.runs, level=question.level)
+    return audit_sides(sides, measure, bench, seeds, question.runs, level=question.level)
 
 
 _ANSWERS = {"compare": _compare, "rank": _rank, "importance": _importance, "spread": _spread, "audit": _audit}
