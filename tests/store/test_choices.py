@@ -100,3 +100,16 @@ def test_runs_that_no_rule_judges_have_no_rate(filled: Cli, plain: Pairs) -> Non
     assert "100.0 %" in shown
     assert "no rule" not in shown
     assert [row["can_converge"] for row in json.loads(filled("list", "--json").out)["listed"]] == [False, False, True]
+
+
+def test_settings_without_the_value_of_a_rule_have_no_rate(filled: Cli, plain: Pairs) -> None:
+    with Store.open("chainrule.db") as store:
+        store.save(train(make_tasks([(setting_of(learning_rate=1.0, validation=0.25), range(3))])))
+    shown = filled("list", "--by", "validation", "--success", "validation_accuracy>=0").out
+    assert [line.split()[:4] for line in shown.splitlines() if line.lstrip().startswith("0 ")] == [
+        ["0", "12", "no", "value"]
+    ]
+    assert "no value: the settings do not record what validation_accuracy>=0 asks for" in shown
+    assert "12 runs without it are left out of the rates" in " ".join(shown.split())
+    assert "100.0 %" in shown
+    assert "0.0 %" not in shown.replace("100.0 %", "")

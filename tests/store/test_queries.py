@@ -174,6 +174,23 @@ def test_runs_without_a_rule_are_not_failures(store: Store, grid: Pairs) -> None
     assert (by_rule.judged, by_rule.rate) == (len(at_three) + 4, 1.0)
 
 
+def test_settings_that_do_not_record_a_value_are_no_failures(store: Store, grid: Pairs) -> None:
+    held = train(make_tasks([(setting_of(validation=0.25), range(5))]))
+    task, run = held[0]
+    held[0] = task, replace(run, stop_reason="diverged", final=dict.fromkeys(run.final, math.nan))
+    lost = train(make_tasks([(setting_of(validation=0.5), range(2))]))
+    lost = [(task, replace(run, stop_reason="diverged", final={})) for task, run in lost]
+    store.save([*grid, *held, *lost])
+    good = sum(run.final["validation_accuracy"] >= 0.5 for _, run in held)
+    groups = store.aggregate("training.validation", success="validation_accuracy>=0.5")
+    told = [(group.place["training.validation"], group.n, group.judged, group.successes) for group in groups]
+    assert told == [(0.0, len(grid), 0, 0), (0.25, 5, 5, good), (0.5, 2, 2, 0)]
+    assert math.isnan(groups[0].rate)
+    (together,) = store.aggregate(success="validation_accuracy>=0.5")
+    assert (together.n, together.judged, together.successes) == (len(grid) + 7, 7, good)
+    assert store.aggregate(success="loss<=inf")[0].judged == len(grid) + 7
+
+
 def test_an_empty_store_answers(store: Store) -> None:
     assert (store.settings(), store.axes(), store.rows()) == ([], {}, [])
     assert store.aggregate() == []

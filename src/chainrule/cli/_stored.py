@@ -24,9 +24,11 @@ FIRST_AXES = (
 )
 """Those shown first of axes with as many values."""
 
+CONVERGED = "converged"
 NO_RULE = "no rule"
 RULES = f"{NO_RULE}: no stopping rule says what success is; give --success, as 'accuracy>=0.99'"
 """What is told in place of a rate of 0 %."""
+NO_VALUE = "no value"
 
 RUN_COLUMNS = ("seed", "source", "layers", "optimizer", "learning_rate", "stop_reason", "epochs_run")
 
@@ -92,12 +94,16 @@ def show_groups(
     if not groups:
         output.result(f"no runs lie there; {clean(store.redacted)} has {count(store.count(), 'run')}")
         return
-    cells = [_group_cells(group, by) for group in groups[:limit]]
+    lack = NO_RULE if success == CONVERGED else NO_VALUE
+    cells = [_group_cells(group, by, lack) for group in groups[:limit]]
     columns = [*map(_short, by), "runs", "success", "95 % interval", f"median {metric}", f"mean {metric}"]
     output.result(table(columns, cells, "l" * len(by) + "r"))
     output.detail(f"success: {clean(success)}; {clean(store.redacted)}")
     if left := sum(group.n - group.judged for group in groups):
-        output.detail(f"{RULES}; {count(left, 'run')} without it are left out of the rates")
+        why = (
+            RULES if success == CONVERGED else f"{NO_VALUE}: the settings do not record what {clean(success)} asks for"
+        )
+        output.detail(f"{why}; {count(left, 'run')} without it {_are(left)} left out of the rates")
     _note_rest(output, len(groups), limit, "group")
 
 
@@ -113,14 +119,18 @@ def _group_facts(group: Group) -> dict[str, Any]:
     return {"place": group.place, **facts, "counted": group.counted, "mean": group.mean, "median": group.median}
 
 
-def _group_cells(group: Group, by: Sequence[str]) -> list[str]:
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def _group_cells(group: Group, by: Sequence[str], lack: str) -> list[str]:
     facts = _group_facts(group)
     judged = [share(facts["rate"], 1), f"{share(facts['low'], 1)} to {share(facts['high'], 1)}"]
     values = [number(group.median), number(group.mean)]
     return [
         *(_word(group.place[axis]) for axis in by),
         f"{group.n:,}",
-        *(judged if group.judged else [NO_RULE, "-"]),
+        *(judged if group.judged else [lack, "-"]),
         *values,
     ]
 

@@ -64,7 +64,7 @@ class Group:
         Those for which the success rule held.
     judged : int
         Those of which can be said whether they succeeded: under ``converged``, the runs whose setting has a stopping
-        rule that means success; under any other rule all.
+        rule that means success; under a rule on a final value, the runs of settings that record that value.
     counted : int
         Those that have the metric, as a number.
     mean, median : float
@@ -125,7 +125,7 @@ def aggregate(
     present, code = np.unique(code, return_inverse=True)
     keep = chosen_series(frame, where or {})[frame.where]
     values, passed = frame.values(metric)[keep], rule.holds(frame.values(rule.name)[keep])
-    judged = _can_converge(frame)[frame.where][keep] | passed if rule.name == CONVERGED else np.ones_like(passed)
+    judged = _can_converge(frame)[frame.where][keep] | passed if rule.name == CONVERGED else _records(frame, rule)[keep]
     groups = _group(code[frame.where][keep], len(present), values, passed, judged)
     places = [_place(int(number), axes, [axis.values for axis in found]) for number in present]
     made = [Group(place, *numbers) for place, numbers in zip(places, groups, strict=True) if numbers[0]]
@@ -148,6 +148,23 @@ def _can_converge(frame: Frame) -> Mask:
     axis = frame.axis(STOPPING)
     has_one = np.array([can_converge(value) for value in axis.values] + [False], dtype=bool)
     return has_one[axis.codes]
+
+
+def _records(frame: Frame, rule: Rule) -> Mask:
+    """Return which runs (n_runs,) are of a setting that records what a rule asks for.
+
+    A run that diverged has no value either, and is a failure. So a setting records it if any of its runs has it, or if
+    all of them diverged.
+    """
+    lacks = np.isnan(frame.values(rule.name))
+    if not lacks.any():
+        return ~lacks
+    stayed = frame.values("diverged") == 0
+    n_series = len(frame.series["id"])
+    has = np.bincount(frame.where[~lacks], minlength=n_series) > 0
+    all_diverged = np.bincount(frame.where[stayed], minlength=n_series) == 0
+    found: Mask = (has | all_diverged)[frame.where]
+    return found
 
 
 def can_converge(stopping: Sequence[str]) -> bool:
