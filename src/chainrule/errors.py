@@ -15,6 +15,7 @@ The command line prints that line and exits with status 2; a traceback is always
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 
 
@@ -87,12 +88,26 @@ def show(value: object, limit: int = 80) -> str:
     return _flat(repr, value, limit)
 
 
+_PASSWORD = re.compile(r"(postgres\w*(?:\+\w+)?:/{0,2}[^:@/\s]*):(?!PASSWORD@)(?:\S*@|[^@']*@)", re.IGNORECASE)
+_SECRET = re.compile(r"([?&][^=&\s]*(?:pass|secret|token|key)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
+
+
+LONGEST_URL = 4000
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without the passwords of URLs of stores, wherever somebody may have typed one."""
+    if "postgres" not in text.lower():
+        return text
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
+
 def _flat(write: Callable[[object], str], value: object, limit: int) -> str:
     try:
         text = write(value)
     except Exception:  # whole numbers of more than 4,300 digits, and objects that cannot write themselves
         text = f"<{type(value).__name__}>"
-    text = text[: limit + 1]
+    text = hide_secrets(text[: limit + LONGEST_URL])[: limit + 1]
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -80,10 +80,32 @@ TRAIN = [
     (["--out", "/proc/no/such"], ["--out", "/proc/no/such"]),
     (["--epoch", "3"], ["--epoch", "did you mean '--epochs'?", "chainrule train --help"]),
     (["--lr"], ["--lr needs a value", "chainrule train --help"]),
-    (["surplus"], ["surplus"]),
+    (["surplus"], ["unexpected 'surplus'", "chainrule train takes options only"]),
+]
+
+URL = "postgresql://me:geheim@127.0.0.1:1/runs"
+SECRETS = [
+    ["store", "check", URL],
+    ["store", "export", URL],
+    ["store", "list", "--by", URL],
+    ["store", "list", "--store", URL],
+    ["sweep", URL],
+    ["sweep", URL, "--store", "runs.db"],
+    ["compare", URL, URL],
+    ["recipe", "new", URL],
+    ["lab", "--out", URL],
+    ["train", "--data", URL],
+    ["train", "--epochs", URL],
+    ["show", URL],
+    [URL],
 ]
 
 OTHERS = [
+    (["sweep", "a.toml", "b"], ["unexpected 'b'", "chainrule sweep takes RECIPE and options", "sweep --help"]),
+    (["store", "check", "runs.db"], ["unexpected 'runs.db'", "a store is named with --store"]),
+    (["store", "list", "--limit", "0"], ["--limit", "from 1", "got 0"]),
+    (["audit", "a.toml"], ["--claim is missing", "chainrule audit --help"]),
+    (["sweep"], ["RECIPE is missing", "chainrule sweep --help"]),
     (["trian"], ["'trian'", "did you mean 'train'?"]),
     (["--verbose"], ["--verbose"]),
     (["predict"], ["RUN", "chainrule predict --help"]),
@@ -125,6 +147,15 @@ def test_train_mistakes(cli: Any, tmp_path: Path, options: list[str], parts: lis
 @pytest.mark.parametrize(("arguments", "parts"), OTHERS, ids=lambda value: " ".join(value)[:40])
 def test_other_mistakes(cli: Any, tmp_path: Path, arguments: list[str], parts: list[str]) -> None:
     check_mistake(cli(*arguments), parts, tmp_path)
+
+
+@pytest.mark.parametrize("arguments", SECRETS, ids=lambda value: " ".join(value[:2])[:20])
+def test_the_password_of_a_store_is_not_shown_wherever_it_is_typed(
+    cli: Any, tmp_path: Path, arguments: list[str]
+) -> None:
+    result = cli(*arguments)
+    check_mistake(result, [], tmp_path)
+    assert "geheim" not in result.err
 
 
 @pytest.mark.parametrize(("name", "text"), [("CHAINRULE_THREADS", "none"), ("CHAINRULE_MEMORY", "2 QB")])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule import errors
-from chainrule.errors import ChainruleError, one_line, show, unknown_name
+from chainrule.errors import ChainruleError, hide_secrets, one_line, show, unknown_name
 
 KINDS = (errors.ConfigError, errors.ShapeError, errors.DataError, errors.RunError, errors.RecipeError)
 
@@ -67,3 +67,30 @@ def test_any_text_becomes_one_short_line(text: str, limit: int) -> None:
 @given(st.text(max_size=200), st.lists(st.text(max_size=10), max_size=5))
 def test_any_unknown_name_makes_one_line(name: str, allowed: list[str]) -> None:
     assert unknown_name("thing", name, allowed).startswith("unknown thing '")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://me:geheim@h/runs", "postgresql://me:***@h/runs"),
+        ("'postgres:/me:ge@heim@h:5432/runs' is no path", "'postgres:/me:***@h:5432/runs' is no path"),
+        ("postgresql+psycopg://me:ge heim@h/runs", "postgresql+psycopg://me:***@h/runs"),
+        (
+            "postgresql://h/runs?user=me&password=geheim&sslmode=require",
+            "postgresql://h/runs?user=me&password=***&sslmode=require",
+        ),
+        ("postgresql://:geheim@h", "postgresql://:***@h"),
+        ("postgresql://me@h:5432/runs", "postgresql://me@h:5432/runs"),
+        ("write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with @ as %40",) * 2,
+        ("me:geheim@h is no URL",) * 2,
+    ],
+)
+def test_passwords_of_stores_are_hidden(text: str, shown: str) -> None:
+    assert hide_secrets(text) == shown
+    assert hide_secrets(shown) == shown
+    assert one_line(text) == one_line(shown)
+    assert show(text) == show(shown)
+
+
+def test_a_long_password_is_hidden_before_the_text_is_cut() -> None:
+    assert one_line(f"postgresql://me:{'geheim' * 100}@h/runs") == "postgresql://me:***@h/runs"

@@ -128,9 +128,11 @@ def parse_resources(threads: int | None, memory: str | None) -> Resources:
 
 
 def parse_path(text: str, option: str) -> Path:
-    """Read a path; an empty one is a slip, and a NUL byte no system accepts."""
+    """Read a path; an empty one is a slip, as is the URL of a store, and a NUL byte no system accepts."""
     if not text.strip() or "\0" in text:
         raise ConfigError(f"{option}: '{one_line(text)}' is no path")
+    if text.lstrip().lower().startswith(("postgresql:", "postgres:", "postgresql+psycopg:")):
+        raise ConfigError(f"{option}: a path is needed, and this is the URL of a store: write it behind --store")
     return Path(text)
 
 

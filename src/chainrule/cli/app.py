@@ -6,7 +6,6 @@ the command, 141 that nobody was left to read the output.
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -33,7 +32,8 @@ from chainrule.cli import (
 )
 from chainrule.cli._console import Output, error_line
 from chainrule.cli._help import CtrlCError, Group
-from chainrule.errors import ChainruleError, one_line, unknown_name
+from chainrule.cli._usage import usage_message
+from chainrule.errors import ChainruleError
 
 OK, FAILED, USER_ERROR, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
 
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ChainruleError as error:
         error_line(str(error))
     except _AnyTyperError as error:
-        error_line(_usage_message(error, arguments))
+        error_line(usage_message(error, arguments, COMMANDS))
     except (CtrlCError, KeyboardInterrupt, typer.Abort):
         error_line("interrupted")
         return INTERRUPTED
@@ -130,41 +130,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"cannot use '{error.filename}'" if error.filename else "cannot write the output"
         error_line(f"{what}: {error.strerror or error}")
     return USER_ERROR
-
-
-def _usage_message(error: Any, arguments: Sequence[str]) -> str:
-    """Turn Typer's complaint about the command line into one line that helps."""
-    message = str(error.format_message()).strip().rstrip(".")
-    ctx = getattr(error, "ctx", None)
-    command = ctx.command if ctx is not None else None
-    path = ctx.command_path if ctx is not None else "chainrule"
-    if ctx is None and arguments and arguments[0] in COMMANDS:
-        path = f"chainrule {arguments[0]}"
-    if command is not None and (typed := getattr(error, "option_name", None)) and message.startswith("No such option"):
-        known = [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
-        near = difflib.get_close_matches(typed, known, n=1, cutoff=0.5)
-        message = f"no such option '{one_line(typed)}'" + (f"; did you mean '{near[0]}'?" if near else "")
-    elif message.startswith("No such command") and command is not None:
-        typed = message.split("'")[1] if "'" in message else ""
-        return unknown_name("command", typed, command.commands)
-    elif message.startswith("Invalid value for "):
-        names, _, rest = message.removeprefix("Invalid value for ").partition(": ")
-        name = names.split(" / ")[0].strip("'")
-        kind = "a whole number" if "integer" in rest else "a number" if "number" in rest or "float" in rest else ""
-        message = f"{name}: {kind} is needed{_typed(name, arguments)}" if kind else f"{name}: {rest}"
-    elif message.endswith("requires an argument"):
-        message = f"{message.split(chr(39))[1]} needs a value"
-    return f"{message} (see {path} --help)"
-
-
-def _typed(name: str, arguments: Sequence[str]) -> str:
-    """Say what was typed for an option, if it can be found."""
-    for word, following in reversed(list(zip(arguments, [*arguments[1:], ""], strict=True))):
-        if word == name:
-            return f", got '{one_line(following)}'"
-        if word.startswith(f"{name}="):
-            return f", got '{one_line(word.removeprefix(f'{name}='))}'"
-    return ""
 
 
 def _never_fail_to_encode() -> None:

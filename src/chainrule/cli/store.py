@@ -140,7 +140,7 @@ def show(
     ] = None,
     where: Choice = None,
     runs: Annotated[bool, typer.Option("--runs", metavar="", help="Show single runs.")] = False,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Rows at most.", min=1)] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Rows at most.")] = 20,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -148,6 +148,8 @@ def show(
     from chainrule.cli import _stored
 
     output = Output(quiet, as_json)
+    if limit < 1:
+        raise ConfigError(f"--limit: a number of rows from 1, got {limit}")
     for name, given in (("by", by), ("metric", metric), ("success", success)):
         if runs and given:
             raise ConfigError(f"--runs shows single runs and --{name} groups of them: give one of the two")
