@@ -28,7 +28,7 @@ from chainrule.report.records import (
 )
 from chainrule.report.sweeps import plain_tables, sweep_report, write_sweep
 from chainrule.report.sweeps.levels import is_log, levels_of
-from chainrule.report.sweeps.sentences import asked, best_sentence, curse_verdict, lost_lines
+from chainrule.report.sweeps.sentences import _others, asked, best_sentence, curse_verdict, lost_lines
 from chainrule.report.sweeps.words import listed, percent, spread_choice
 from chainrule.report.write import results
 from chainrule.runs import Runs
@@ -322,3 +322,18 @@ def test_parallel_lines_of_many_cells_keep_the_best() -> None:
     assert len(summary.choice.members) == 10
     assert int(told.marked.sum()) == 10
     assert isinstance(figure(sweep_report(result, summary), "best"), EstimatesFigure)
+
+
+@pytest.mark.parametrize(
+    ("alike", "others", "words"),
+    [
+        (1, 1, "The other cell cannot be told from it"),
+        (0, 1, "The other cell is shown to be worse"),
+        (0, 1200, "All 1,200 others are shown to be worse"),
+        (3, 3, "None of the 3 others can be told from it"),
+        (1, 3, "1 other cell cannot be told from it"),
+        (2, 3, "2 other cells cannot be told from it"),
+    ],
+)
+def test_the_others_are_counted_in_words(alike: int, others: int, words: str) -> None:
+    assert _others(alike, others) == words

@@ -71,13 +71,18 @@ def best_sentence(summary: SweepSummary) -> str:
     told = f"{_capital(place_words(winner.place, summary.axes))} did best: it {did}."
     if not choice.decided:
         return f"{told} {choice.why}"
-    others = len(choice.members) - 1
-    compared = len(choice.p_adjusted)
-    if others == 0:
-        return f"{told} All {compared - 1} others are shown to be worse, at {level_text(summary.level)}."
-    if others == compared - 1:
-        return f"{told} None of the {others} others can be told from it, at {level_text(summary.level)}."
-    return f"{told} {_capital(count(others, 'other cell'))} cannot be told from it, at {level_text(summary.level)}."
+    return f"{told} {_others(len(choice.members) - 1, len(choice.p_adjusted) - 1)}, at {level_text(summary.level)}."
+
+
+def _others(alike: int, others: int) -> str:
+    """Say how many of the cells beside the best cannot be told from it."""
+    if others == 1:
+        return "The other cell cannot be told from it" if alike else "The other cell is shown to be worse"
+    if alike == 0:
+        return f"All {others:,} others are shown to be worse"
+    if alike == others:
+        return f"None of the {others:,} others can be told from it"
+    return f"{count(alike, 'other cell')} cannot be told from it"
 
 
 def winner_of(summary: SweepSummary) -> CellSummary | None:
