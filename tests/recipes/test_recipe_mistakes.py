@@ -251,3 +251,29 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
     empty = tmp_path / "empty.toml"
     empty.write_bytes(b"")
     assert "add [data]" in told(empty)
+
+
+@pytest.mark.parametrize(
+    ("source", "tables", "begins"),
+    [
+        ("xor", '[training]\nloss = "mse"\n[network]\noutput = "softmax"', "network.output: "),
+        ("xor", "[training]\nvalidation = 0.6\ntest = 0.5", "training.validation: "),
+        ("xor", '[network]\nlayers = "conv 3 3"', "network.layers: "),
+        ("digits", '[network]\nlayers = "conv 8 50"', "network.layers: "),
+        ("xor", '[training]\nloss = "binary_cross_entropy"\n[network]\noutput = "tanh"', "training.loss: "),
+        (
+            "xor",
+            '[axes]\n"training.loss" = ["mse", "softmax_cross_entropy"]\n"network.output" = ["sigmoid"]',
+            "training.loss: cell 'loss=softmax_cross_entropy, output=sigmoid': ",
+        ),
+        ("xor", '[training]\nstopping = ["patience(5)"]', "training.stopping: "),
+        ("curve", '[training]\nclass_weight = "balanced"', "training.class_weight: "),
+        ("curve", "[training]\nstratify = true\nvalidation = 0.2", "training.stratify: "),
+        ("curve", '[training]\nmetrics = ["f1"]', "training: metric 'f1'"),
+    ],
+)
+def test_what_does_not_go_together_names_the_key_to_change(source: str, tables: str, begins: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        check_with_data(parse_recipe(f'[data]\nsource = "{source}"\n{tables}'))
+    assert str(caught.value).startswith(f"recipe: {begins}")
+    assert "\n" not in str(caught.value)

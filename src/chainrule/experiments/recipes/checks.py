@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.data import load
 from chainrule.errors import ChainruleError, ConfigError, one_line
 from chainrule.experiments.recipes.axes import check_condition, ordered
-from chainrule.experiments.recipes.errors import unknown_setting, written
+from chainrule.experiments.recipes.errors import combination, unknown_setting, written
 from chainrule.experiments.recipes.grid import Cell, base_settings, cells_at, expand, find_cell
 from chainrule.experiments.recipes.quantities import PARTS, check_quantity, parse_quantity
 from chainrule.experiments.recipes.settings import build_setting, is_known, part_of
@@ -42,9 +42,9 @@ def check_settings(recipe: Recipe) -> None:
         for name, variant in recipe.variants.items():
             _with_path(f"variants.{name}", check_condition, variant.only, recipe.all_axes)
         cells = expand(recipe)
-        _check_pairings(cells)
     except ChainruleError as error:
         raise ConfigError(f"axes: {error}" if recipe.all_axes else str(error)) from None
+    _check_pairings(cells)
     if recipe.quick:
         try:
             _check_pairings(expand(recipe, quick=True))
@@ -120,7 +120,10 @@ def _check_pairings(cells: Sequence[Cell]) -> None:
         network = cell.setting.net
         activation = getattr(network.layers[-1], "activation", None)
         if activation is not None:
-            loss(pair[1]).check_output(network.output_activation)
+            try:
+                loss(pair[1]).check_output(network.output_activation)
+            except ConfigError as error:
+                raise ConfigError(combination(str(error), cell.label)) from None
 
 
 def check_rows(recipe: Recipe) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chainrule.cohorts import make_cohorts
 from chainrule.data import DataSource, mnist_available
 from chainrule.errors import ChainruleError, DataError, RecipeError, one_line
+from chainrule.experiments.recipes.errors import combination
 from chainrule.experiments.recipes.grid import Cell, expand, seeds_of
 from chainrule.experiments.running.tasks import source_of
 from chainrule.population import Member
@@ -56,8 +57,7 @@ def check_with_data(recipe: Recipe, data_dir: str | None = None) -> list[str]:
         except DataError as error:
             raise RecipeError(f"{one_line(recipe.file, 200)}: data.source: {error}") from None
         except ChainruleError as error:
-            where = f"cell '{one_line(cell.label)}': " if cell.label else ""
-            raise RecipeError(f"{one_line(recipe.file, 200)}: {where}{error}") from None
+            raise RecipeError(f"{one_line(recipe.file, 200)}: {combination(str(error), cell.label)}") from None
     return list(notes.values())
 
 

@@ -151,6 +151,32 @@ def _how(key: str, new: str) -> str:
     return ', as ["patience(20)"]' if new == "training.stopping" else ""
 
 
+_BLAMED = (
+    (re.compile(r"loss '|class losses"), "training.loss"),
+    (re.compile(r"stopping "), "training.stopping"),
+    (re.compile(r"validation \+ test "), "training.validation"),
+    (re.compile(r"metric "), "training"),  # it may be recorded, or watched by a stopping rule
+    (re.compile(r"data set '.*': stratify "), "training.stratify"),
+    (re.compile(r"class_weight|class weights"), "training.class_weight"),
+    (re.compile(r"\w+: softmax over "), "network.output"),
+    (re.compile(r"the network's first layer|layer \d+"), "network.layers"),
+)
+
+
+def combination(message: str, where: str = "") -> str:
+    """Put the key to change before a complaint about values that do not go together.
+
+    Parameters
+    ----------
+    message : str
+        The complaint of whatever was built from them; it names parts, not keys.
+    where : str
+        The cell, in the words of its label; empty if there is only one.
+    """
+    key = next((key for begin, key in _BLAMED if begin.match(message)), "")
+    return ": ".join(part for part in (key, f"cell '{one_line(where)}'" if where else "", message) if part)
+
+
 _WORDS = {
     "int_type": "a whole number is needed",
     "int_from_float": "a whole number is needed",

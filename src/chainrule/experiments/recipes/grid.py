@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ConfigError, one_line, unknown_name
 from chainrule.experiments.recipes.axes import MAX_CELLS, Place, holds, places
+from chainrule.experiments.recipes.errors import combination
 from chainrule.experiments.recipes.settings import (
     KNOWN_KEYS,
     Setting,
@@ -120,7 +121,7 @@ def expand(recipe: Recipe, quick: bool = False) -> list[Cell]:
                 used = build_setting(settings | recipe.quick) if quick and recipe.quick else full
             except ConfigError as error:
                 where = Cell(recipe.id, place, name, Setting("", "", ""), epochs).label
-                raise ConfigError(f"cell '{one_line(where)}': {error}" if where else str(error)) from None
+                raise ConfigError(combination(str(error), where)) from None
             cells.append(Cell(recipe.id, place, name, used, epochs))
     return cells
 
