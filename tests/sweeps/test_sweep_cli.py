@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from chainrule import train
 from chainrule.cli._console import Output, PipeConsole
 from chainrule.cli._durations import duration_text, parse_duration
 from chainrule.cli._sweep_live import SweepLive
 from chainrule.errors import ConfigError
+from chainrule.experiments.running.tasks import make_tasks
 from chainrule.experiments.store import Store
+from chainrule.experiments.sweeps.experiment import Experiment
 from chainrule.experiments.sweeps.sweeper import SweepEvent, Watched
 from tests.cli.conftest import run_in
 from tests.sweeps.conftest import SUCCESS, make_experiment
@@ -92,6 +95,21 @@ def test_options_reach_the_sweep(folder: Path) -> None:
         folder, "sweep", "recipe.toml", "--seeds", "4000", "--budget", "0.01s", "--no-report", "--json"
     ).json()
     assert (late["out_of_time"], late["interrupted"]) == (True, True)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_weights_are_kept_unless_they_are_not_wanted(folder: Path, kept: bool) -> None:
+    options = ["--quick", "--fresh", "0", "--no-report", "--quiet", *([] if kept else ["--no-weights"])]
+    assert run_in(folder, "sweep", "recipe.toml", *options).status == 0
+    cell, *_ = Experiment.from_toml(folder / "recipe.toml").cells(quick=True)
+    with Store.open(folder / "chainrule.db", create=False) as store:
+        loaded = store.load(make_tasks([(cell.setting, (0, 1))]))
+    trained = train(cell.setting.net, "xor", cell.setting.config, seeds=2)
+    assert len(loaded) == 2
+    for run, alone in zip(loaded.values(), trained, strict=True):
+        assert run.theta.tolist() == (alone.theta.tolist() if kept else [])
+        assert run.final == alone.final
+        assert run.history["loss"].tolist() == alone.history["loss"].tolist()
 
 
 def test_questions_are_answered(folder: Path) -> None:

@@ -143,7 +143,7 @@ def _open(request: SweepRequest, out: Path) -> Store:
     if where is None and not os.environ.get(VARIABLE, "").strip():
         where = str(default_store(out))
     with naming("--resume" if request.resume else "--store"):
-        return Store.open(where, create=not request.resume)
+        return Store.open(where, create=not request.resume, keep_weights=not request.no_weights)
 
 
 def _answer(

@@ -43,6 +43,9 @@ Store = Annotated[
     str | None,
     typer.Option("--store", metavar="PATH|URL", help="Where runs are kept \\[default: chainrule.db beside --out]"),
 ]
+NoWeights = Annotated[
+    bool, typer.Option("--no-weights", metavar="", help="Keep no final weights: the store stays smaller.")
+]
 Resume = Annotated[bool, typer.Option("--resume", metavar="", help="Fail unless the store is there already.")]
 Adaptive = Annotated[
     bool, typer.Option("--adaptive", metavar="", help="Add seeds where it is open whether a cell works or fails.")
@@ -82,6 +85,7 @@ class SweepRequest:
     seeds: int | None
     budget: str | None
     store: str | None
+    no_weights: bool
     resume: bool
     adaptive: bool
     max_seeds: int | None
@@ -110,6 +114,7 @@ def sweep(
     seeds: Seeds = None,
     budget: Budget = None,
     store: Store = None,
+    no_weights: NoWeights = False,
     resume: Resume = False,
     adaptive: Adaptive = False,
     max_seeds: MaxSeeds = None,

@@ -163,5 +163,6 @@ def _told(states: Sequence[_State], first: int, most: int) -> str:
     text = f"adaptive: {len(more)} of {len(states)} cells got more than the first {first} seeds"
     if more:
         text += f" ({sum(state.n - first for state in more):,} more in sum, at most {max(s.n for s in more):,} a cell)"
-    text += f"; for {len(still)} it is open on which side of 50 % they lie" if still else "; none is left undecided"
+    it_lies = "it lies" if len(still) == 1 else "they lie"
+    text += f"; for {len(still)} it is open on which side of 50 % {it_lies}" if still else "; none is left undecided"
     return f"{text}. All intervals of success rates hold at every number of seeds, and are wider for it."
