@@ -181,7 +181,20 @@ def _step(
     in_order: bool, t: Watch, cancel: Pointer, mine: int, upto: int,
 ) -> None:  # fmt: skip
     """Count the step, and move the weights if its loss is finite."""
-    threads = setting.threads
+    decide_step(setting, layers, b, t, cancel, mine, upto)
+    fetch_next(setting, layers, data, order, begin + count, in_order)
+    if b.decisions[MOVES]:
+        if count <= setting.chunk:  # what `batch` passed through the layers is still there
+            _back(setting, layers, b, data, inputs, order, begin, count, in_order, True, mine, upto)
+        if not setting.fused:
+            ready_gradient(setting, layers, b, mine, upto)
+            _apply(setting, layers, b, mine, upto)
+    meet(b.gate, setting.threads, mine, upto)
+
+
+@merged
+def decide_step(setting: Setting, layers: Layers, b: Any, t: Watch, cancel: Pointer, mine: int, upto: int) -> None:
+    """Judge the batch's loss: whether the weights move and by which rate, and whether training goes on."""
     if mine == 0:
         loss = b.sums[LOSSES] / b.sums[DIVISOR]
         if setting.penalised:
@@ -194,17 +207,9 @@ def _step(
         b.losses[0] = loss
         after_step(t, b.losses)
         b.decisions[MOVES], b.decisions[CANCELLED] = t.sound[0], cancel[0]
-        if upto < threads and is_held_up(b.gate):
+        if upto < setting.threads and is_held_up(b.gate):
             b.decisions[ALONE] = 1
-    meet(b.gate, threads, mine, upto)
-    fetch_next(setting, layers, data, order, begin + count, in_order)
-    if b.decisions[MOVES]:
-        if count <= setting.chunk:  # what `batch` passed through the layers is still there
-            _back(setting, layers, b, data, inputs, order, begin, count, in_order, True, mine, upto)
-        if not setting.fused:
-            ready_gradient(setting, layers, b, mine, upto)
-            _apply(setting, layers, b, mine, upto)
-    meet(b.gate, threads, mine, upto)
+    meet(b.gate, setting.threads, mine, upto)
 
 
 @merged

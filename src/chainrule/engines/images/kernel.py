@@ -11,18 +11,17 @@ from typing import Any
 
 from chainrule.engines.compiled.cache import kernel, merged
 from chainrule.engines.compiled.codes import LOSS, VALIDATION_LOSS
-from chainrule.engines.compiled.optimizer_kernel import apply_step, prepare_step
+from chainrule.engines.compiled.optimizer_kernel import apply_step
 from chainrule.engines.compiled.simd import Pointer, lanes_of, offset, pointer
-from chainrule.engines.compiled.tracking import Watch, after_step, begin_epoch, count_step, end_epoch, judge
+from chainrule.engines.compiled.tracking import Watch, begin_epoch, end_epoch, judge
 from chainrule.engines.gemm.fields import fields_at
-from chainrule.engines.gemm.gradient_kernel import is_finite, ready_gradient, with_penalties
-from chainrule.engines.gemm.kernel import keep_best, set_values
+from chainrule.engines.gemm.gradient_kernel import is_finite, ready_gradient
+from chainrule.engines.gemm.kernel import decide_step, keep_best, set_values
 from chainrule.engines.gemm.outputs_kernel import set_divisor
 from chainrule.engines.gemm.records import (
     ALONE,
     CANCELLED,
     COUNTS,
-    DIVISOR,
     GOES_ON,
     LOSSES,
     MOVES,
@@ -33,7 +32,7 @@ from chainrule.engines.gemm.records import (
     Watched,
 )
 from chainrule.engines.gemm.step_kernel import set_rate
-from chainrule.engines.gemm.threads import is_held_up, meet
+from chainrule.engines.gemm.threads import meet
 from chainrule.engines.images.gradient_kernel import gradient, turn_weights
 from chainrule.engines.images.group_kernel import backward_groups, forward_groups, group_losses, take_samples
 from chainrule.engines.images.records import Buffers, Nets
@@ -164,21 +163,7 @@ def _sum(start: float, numbers: Pointer, count: int) -> float:
 def _step(setting: Setting, layers: Layers, net: Nets, b: Any, t: Watch, cancel: Pointer, mine: int, upto: int) -> None:
     """Count the step, and move the weights if its loss is finite."""
     threads = setting.threads
-    if mine == 0:
-        loss = b.sums[LOSSES] / b.sums[DIVISOR]
-        if setting.penalised:
-            loss = with_penalties(loss, setting, layers, b)
-        count_step(t, 0, loss)
-        if t.ratio[0] > 0:
-            set_rate(b, t.rate[0])
-        b.base[3] = t.rate[0]
-        prepare_step(setting.optimizer, 1, b.hyper, b.powers, b.base)
-        b.losses[0] = loss
-        after_step(t, b.losses)
-        b.decisions[MOVES], b.decisions[CANCELLED] = t.sound[0], cancel[0]
-        if upto < threads and is_held_up(b.gate):
-            b.decisions[ALONE] = 1
-    meet(b.gate, threads, mine, upto)
+    decide_step(setting, layers, b, t, cancel, mine, upto)
     if b.decisions[MOVES]:
         if not net.plain:
             ready_gradient(setting, layers, b, mine, upto)
