@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MOST_AXES = 4
 """Varying axes that a table of settings shows, those with the most values first."""
 
+MOST_MACHINES = 4
+
 FIRST_AXES = (
     "data.source",
     "network.activation",
@@ -57,10 +59,17 @@ def show_settings(output: Output, store: Store, limit: int) -> None:
         }
         for info in store.settings(limit)
     ]
-    output.json({"command": "store list", **facts, "metrics": store.metrics(), "axes": axes, "listed": rows})
+    made = store.machines()
+    makers = [{"runs": one.n, "first": one.first, "last": one.last, **one.facts} for one in made]
+    values = {"metrics": store.metrics(), "axes": axes, "machines": makers}
+    output.json({"command": "store list", **facts, **values, "listed": rows})
     told = {"store": store.redacted, "runs": f"{n:,}", "settings": f"{n_settings:,}", "size": size(store.size)}
     if axes:
         told["what varies"] = ", ".join(f"{axis} ({count(k, 'value')})" for axis, k in axes.items())
+    for k, one in enumerate(made[:MOST_MACHINES]):
+        told["made on" if len(made) == 1 else f"machine {k + 1}"] = f"{one.words} ({count(one.n, 'run')})"
+    if len(made) > MOST_MACHINES:
+        told["machines"] = f"{len(made):,}; --json tells all"
     output.result(pairs(told))
     named = sorted(axes, key=lambda axis: (-axes[axis], axis not in FIRST_AXES, axis))[:MOST_AXES] or ["data.source"]
     cells = [

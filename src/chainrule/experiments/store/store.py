@@ -21,6 +21,7 @@ from chainrule.experiments.store.columns import Frame
 from chainrule.experiments.store.compacting import CompactReport, compact, size_of
 from chainrule.experiments.store.database import TIMEOUT, Database
 from chainrule.experiments.store.exporting import export
+from chainrule.experiments.store.machines import MachineInfo, machines
 from chainrule.experiments.store.merging import MergeReport, merge
 from chainrule.experiments.store.owners import LIFETIME, Owner, drop_dead, give_back, take
 from chainrule.experiments.store.place import place_of
@@ -247,6 +248,11 @@ class Store:
         """Return how many settings have been trained (on certain data, in a certain arithmetic)."""
         with self._read() as connection:
             return int(connection.scalar(select(func.count()).select_from(series)) or 0)
+
+    def machines(self) -> list[MachineInfo]:
+        """Return which machines and versions made the runs, the one with the most runs first."""
+        with self._read() as connection:
+            return machines(connection, self.known)
 
     def axes(self) -> dict[str, int]:
         """Return the axes on which the settings differ, and how many values each has."""
