@@ -177,11 +177,15 @@ def test_the_store_can_be_named_or_come_from_the_environment(folder: Path, monke
         (["--fresh", "-1"], "--fresh: "),
         (["--engine", "warp"], "--engine: unknown engine 'warp'"),
         (["--export", "runs.xlsx"], "--export: 'runs.xlsx' must end in .csv, .parquet or .json"),
+        (["--export", "folder.csv"], "--export: 'folder.csv' is a folder; name a file in it, such as folder.csv"),
+        (["--export", "recipe.toml/runs.csv"], "--export: 'recipe.toml' is a file, not a folder"),
+        (["--export", "/proc/no/such/runs.csv"], "--export: cannot write to '/proc/no/such'"),
         (["--threads", "0"], "--threads: "),
         (["--out", ""], "--out: '' is no path"),
     ],
 )
 def test_what_cannot_work_is_one_line(folder: Path, options: list[str], what: str) -> None:
+    (folder / "folder.csv").mkdir()
     told = run_in(folder, "sweep", "recipe.toml", *options)
     assert told.status == 2
     assert what in told.err

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from chainrule.experiments.sweeps.result import SweepResult
 from chainrule.experiments.sweeps.samplers import Sampling
 from chainrule.experiments.sweeps.summary import CellSummary, summarise
 from chainrule.experiments.sweeps.sweeper import SweepEvent
+from chainrule.files import check_folder
 from chainrule.report.sweeps import PlainTable, plain_tables, write_sweep
 from chainrule.report.sweeps.sentences import best_sentence, curse_verdict, importance_sentence, lost_lines, remarks
 from chainrule.report.sweeps.words import trained_words
@@ -124,8 +126,22 @@ def _check(request: SweepRequest, out: Path, export: Path | None) -> None:
         Sampling(request.sampler, request.trials)
     check_engine(request.engine)
     check_out(out)
-    if export is not None and export.suffix not in (".csv", ".parquet", ".json"):
-        raise ConfigError(f"--export: '{clean(export)}' must end in .csv, .parquet or .json")
+    if export is not None:
+        _check_export(export)
+
+
+def _check_export(path: Path) -> None:
+    """Refuse a table that could not be written in the end."""
+    if path.suffix not in (".csv", ".parquet", ".json"):
+        raise ConfigError(f"--export: '{clean(path)}' must end in .csv, .parquet or .json")
+    if path.is_dir():
+        raise ConfigError(
+            f"--export: '{clean(path)}' is a folder; name a file in it, such as {clean(path / 'runs.csv')}"
+        )
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise ConfigError("--export: a .parquet table needs pyarrow: pip install 'chainrule[tables]', or name a .csv")
+    with naming("--export"):
+        check_folder(path.parent)
 
 
 def _check_most(request: SweepRequest, first: int) -> None:
