@@ -32,8 +32,8 @@ RECIPES = ("convolution", "convolution_mnist")
 CONVOLUTION, DENSE = "convolution", "dense"
 """The recipes' cases."""
 
-MOST_MOVED = 1000
-"""Held-out images of a seed that are moved, at most: all 10,000 of MNIST would take minutes."""
+MOST_IMAGES = 500
+"""Held-out images of a seed that are moved and looked into, at most: all 10,000 of MNIST would take minutes."""
 
 FILTER_EPOCHS = (0, 1, 2, 5, 10)
 """When the filters are drawn, besides the end."""
@@ -104,7 +104,7 @@ def _shift_section(context: LabContext, recipe: str, levels: tuple[Level, Level]
     n = len(levels[0].runs)
     sizes = " and ".join(f"{level.runs[0].theta.size:,} ({level.name})" for level in levels)
     caption = (
-        f"Weights: {sizes}. Each seed's held-out images, the first {MOST_MOVED:,} at most, moved left, right, up and "
+        f"Weights: {sizes}. Each seed's held-out images, the first {MOST_IMAGES:,} at most, moved left, right, up and "
         "down; what comes in is empty. Neither network was trained on moved images; guessing gets a tenth right."
     )
     accuracy = fan(
@@ -137,11 +137,11 @@ def data_name(recipe: str) -> str:
 
 
 def measure_shifts(context: LabContext, levels: tuple[Level, Level]) -> ShiftTable:
-    """Return both networks' accuracies on the moved held-out images of each seed, `MOST_MOVED` at most."""
+    """Return both networks' accuracies on the moved held-out images of each seed, `MOST_IMAGES` at most."""
     tables: list[list[Values]] = [[], []]
     ink = []
     for seed in [run.seed for run in levels[0].runs]:
-        images = _first(held_out(context, levels[0].runs.with_seed(seed), levels[0]), MOST_MOVED)
+        images = _first(held_out(context, levels[0].runs.with_seed(seed), levels[0]), MOST_IMAGES)
         ink.append(ink_left(images))
         with one_blas_thread():  # for products as small as these several threads only wait for each other
             for table, level in zip(tables, levels, strict=True):
@@ -173,7 +173,7 @@ def _inside_section(context: LabContext, recipe: str, level: Level) -> SectionRe
     if runs:
         items.append(filters_figure(f"{ident}-filters", name, runs))
     if runs and runs[-1].epochs == level.runs[0].member.config.epochs:
-        unseen = held_out(context, runs[-1], level)
+        unseen = _first(held_out(context, runs[-1], level), MOST_IMAGES)
         image = middle_image(runs[-1].predict(unseen.X), unseen)
         items.append(activations_figure(f"{ident}-activations", name, runs[-1], unseen, image))
     text = (
@@ -200,9 +200,9 @@ def _mistakes_section(context: LabContext, recipe: str, level: Level) -> Section
     """Show what the convolutional network of the median seed takes for what."""
     run = typical_run(level, "validation_loss")
     unseen = held_out(context, run, level)
-    ident, name = recipe.replace("_", "-"), data_name(recipe)
+    ident, name, outputs = recipe.replace("_", "-"), data_name(recipe), run.predict(unseen.X)
     items = (
-        mistakes(f"{ident}-mistakes", f"{name}, convolution", run, unseen),
-        confusion(f"{ident}-confusion", f"{name}, convolution", run, unseen),
+        mistakes(f"{ident}-mistakes", f"{name}, convolution", run, unseen, outputs),
+        confusion(f"{ident}-confusion", f"{name}, convolution", run, unseen, outputs),
     )
     return SectionRecord(id=f"{ident}-wrong", title=f"What it still gets wrong: {name}", items=items)
