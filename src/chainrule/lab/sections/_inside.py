@@ -52,7 +52,7 @@ def activations_figure(
         id=ident,
         title=f"{name}: {part} image of class {truth} on its way through the layers (seed {run.seed})",
         rows=tuple(activation_rows(run, images.X[index])),
-        caption=f"Of all {part} images, the one with the median probability of what it is. The network says "
+        caption=f"Of {images.n:,} {part} images, the one with the median probability of what it is. The network says "
         f"{said}, with probability {words}. Outputs are in the order {images.classes[0]} to {images.classes[-1]}.",
     )
 

@@ -202,7 +202,7 @@ def _mistakes_section(context: LabContext, recipe: str, level: Level) -> Section
     unseen = held_out(context, run, level)
     ident, name, outputs = recipe.replace("_", "-"), data_name(recipe), run.predict(unseen.X)
     items = (
-        mistakes(f"{ident}-mistakes", f"{name}, convolution", run, unseen, outputs),
-        confusion(f"{ident}-confusion", f"{name}, convolution", run, unseen, outputs),
+        mistakes(f"{ident}-mistakes", f"{name}, convolution", run, unseen, outputs=outputs),
+        confusion(f"{ident}-confusion", f"{name}, convolution", run, unseen, outputs=outputs),
     )
     return SectionRecord(id=f"{ident}-wrong", title=f"What it still gets wrong: {name}", items=items)

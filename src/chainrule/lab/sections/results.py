@@ -134,11 +134,12 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
     run = typical_run(level, "validation_loss")
     named = level.called(name)
     unseen = held_out(context, run, level)
+    outputs = run.predict(unseen.X)
     return SectionRecord(
         id=f"results-{name}",
         title=name,
         items=(
-            mistakes(f"results-{name}-mistakes", name, run, unseen),
+            mistakes(f"results-{name}-mistakes", name, run, unseen, outputs=outputs),
             FanFigure(
                 id=f"results-{name}-loss",
                 title=f"{name}: loss in training and on held-out images",
@@ -168,7 +169,7 @@ def _images_section(context: LabContext, recipe: str, name: str, level: Level) -
                 style="ecdf",
                 caption="Share of all seeds; the curve levels off where the others never got there.",
             ),
-            confusion(f"results-{name}-confusion", name, run, unseen),
+            confusion(f"results-{name}-confusion", name, run, unseen, outputs=outputs),
             image_table(f"results-{name}-predictions", name, run, unseen),
             rate_verdict(name, level),
             median_verdict(name, level, "final validation_accuracy"),
