@@ -257,6 +257,23 @@ def test_a_small_terminal_shows_the_most_interesting_cells() -> None:
     assert best[0] in rows
 
 
+@pytest.mark.parametrize(
+    ("axes", "told"),
+    [
+        ("", "the recipe cannot be trained: layer 3 of 5"),
+        ('[axes]\n"training.learning_rate" = [0.1, 0.2]', "none of 2 cells can be trained; cell 'learning_rate=0.1': "),
+    ],
+)
+def test_a_sweep_of_which_nothing_can_be_trained_is_an_error(tmp_path: Path, axes: str, told: str) -> None:
+    layers = 'data.source = "digits"\nnetwork.layers = "conv 8 3, pool 2, conv 8 5"\n'
+    (tmp_path / "recipe.toml").write_text(f"{layers}training.epochs = 2\n{axes}\n")
+    result = run_in(tmp_path, "sweep", "recipe.toml", "--seeds", "2")
+    assert result.status == 2
+    assert told in result.err
+    assert "a kernel of 5 x 5 does not fit into inputs of 3 x 3" in result.err
+    assert not (tmp_path / "chainrule-sweep" / "index.html").exists()
+
+
 def test_lines_tell_of_trouble_time_and_others() -> None:
     live, _, _ = watched(height=20)
     cells = {"a": Watched("lr=1", 4)}

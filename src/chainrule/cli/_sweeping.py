@@ -74,6 +74,7 @@ def carry_out(request: SweepRequest, output: Output) -> None:
                     raise KeyboardInterrupt
 
             result = _run(request, experiment, keeper, budget, resources, hear)
+        _check_trained(result)
         result, answers = _answer(request, result, keeper, resources, output)
         interrupt.deaf = True
         report = Report(result, answers, store.redacted)
@@ -111,6 +112,18 @@ def _run(
         fail_fast=request.fail_fast,
         progress=hear,
     )
+
+
+def _check_trained(result: SweepResult) -> None:
+    """Refuse a sweep of which nothing could be trained: there is nothing to report."""
+    if any(len(cell.runs) for cell in result) or result.interrupted:
+        return
+    first = next((cell for cell in result if cell.missing), None)
+    if first is None:
+        return
+    if len(result) == 1:
+        raise ConfigError(f"the recipe cannot be trained: {first.missing}")
+    raise ConfigError(f"none of {len(result)} cells can be trained; cell '{clean(first.label)}': {first.missing}")
 
 
 def _check(request: SweepRequest, out: Path, export: Path | None) -> None:
