@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chainrule.engines import warming
 from chainrule.engines.compiled import cache
 
 
@@ -77,7 +78,7 @@ def compiles(seconds: dict[str, float]) -> Callable[..., dict[str, float]]:
 
 
 def test_warm_compiles_every_kernel_and_says_how_long_it_took(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "warm", compiles({"lanes, float32": 2.5, "lanes, float64": 3.25}))
+    monkeypatch.setattr(warming, "warm", compiles({"lanes, float32": 2.5, "lanes, float64": 3.25}))
     result = cli("doctor", "--warm")
     assert result.status == 0
     assert result.err.splitlines() == ["note: compiling lanes, float32", "note: compiling lanes, float64"]

@@ -12,7 +12,8 @@ from chainrule.errors import ConfigError
 from chainrule.experiments.recipes.grid import Setting
 from chainrule.experiments.recipes.scores import quantity_of, score_of
 from chainrule.experiments.sweeps.experiment import Experiment
-from chainrule.experiments.sweeps.halving import Halving, HalvingReport, shortened
+from chainrule.experiments.sweeps.halving import Halving, shortened
+from chainrule.experiments.sweeps.halving_report import HalvingReport
 from chainrule.experiments.sweeps.result import SweepResult
 from chainrule.stats import success_rate
 from tests.sweeps.conftest import SUCCESS, Memory, make_experiment, same

@@ -22,7 +22,7 @@ from chainrule.cli._progress import Bar
 from chainrule.cli._request import check_engine
 from chainrule.cli._saving import check_out
 from chainrule.cli._sweep_live import SweepLive
-from chainrule.cli.sweep import SweepRequest, default_store
+from chainrule.cli._sweep_request import SweepRequest, default_store
 from chainrule.errors import ConfigError
 from chainrule.experiments.recipes.grid import seeds_of
 from chainrule.experiments.running.counting import CountingKeeper

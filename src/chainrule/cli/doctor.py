@@ -80,10 +80,11 @@ def _warm(output: Output) -> dict[str, float]:
     """Compile every kernel, telling what is being done."""
     if problem := kernel_cache().problem:
         raise ConfigError(f"--warm: the compiled engines cannot be used here: {problem}")
+    from chainrule.engines import warming
     from chainrule.engines.compiled import cache
 
     before = cache.is_warm()
-    seconds = cache.warm(lambda name: output.note(f"compiling {name}"))
+    seconds = warming.warm(lambda name: output.note(f"compiling {name}"))
     output.detail(table(["kernels", "seconds"], [[name, f"{spent:.1f}"] for name, spent in seconds.items()], "lr"))
     done = "checked (they were compiled before)" if before else "compiled"
     output.result(f"kernels {done} in {sum(seconds.values()):.1f} s: {clean(cache.directory())}", "bold")

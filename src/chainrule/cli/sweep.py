@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +9,7 @@ import typer
 from chainrule.cli._console import Output
 from chainrule.cli._help import Command
 from chainrule.cli._options import DataDir, EngineName, Json, Memory, Quiet, Threads
+from chainrule.cli._sweep_request import SweepRequest
 
 EPILOG = """\
 Every finished run is saved at once, under a key that says what it is. So the
@@ -77,33 +76,6 @@ Export = Annotated[
 Quick = Annotated[bool, typer.Option("--quick", metavar="", help="The recipe's quick settings and few seeds.")]
 
 
-@dataclass(frozen=True)
-class SweepRequest:
-    """What was typed; see the options of `sweep`."""
-
-    recipe: str
-    seeds: int | None
-    budget: str | None
-    store: str | None
-    no_weights: bool
-    resume: bool
-    adaptive: bool
-    max_seeds: int | None
-    halving: bool
-    sampler: str
-    trials: int | None
-    fresh: int | None
-    fail_fast: bool
-    out: str
-    no_report: bool
-    export: str | None
-    quick: bool
-    data_dir: str | None
-    engine: str
-    threads: int | None
-    memory: str | None
-
-
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(cls=Command.telling(lambda: EPILOG))(sweep)
@@ -145,10 +117,3 @@ def sweep(
 
     request = SweepRequest(**{name: options[name] for name in SweepRequest.__dataclass_fields__})
     carry_out(request, Output(quiet, as_json))
-
-
-def default_store(out: Path) -> Path:
-    """Return the store that belongs to an output folder: every sweep written to the same place shares it."""
-    from chainrule.experiments.store.place import DEFAULT
-
-    return out.parent / DEFAULT

@@ -15,7 +15,6 @@ import hashlib
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -158,17 +157,3 @@ class _Kernel:
         with contextlib.suppress(RuntimeError):  # no folder to keep it in; the locator has said so
             self.dispatcher._cache = _Cache(self.dispatcher.py_func)
         self.ready = True
-
-
-def warm(report: Callable[[str], None] | None = None) -> dict[str, float]:
-    """Compile every kernel for float32 and float64 into the cache by training tiny members; return seconds by name."""
-    from chainrule.engines.compiled.warming import SAMPLES
-
-    seconds = {}
-    for name, train in SAMPLES.items():
-        if report is not None:
-            report(name)
-        begun = time.perf_counter()
-        train()
-        seconds[name] = time.perf_counter() - begun
-    return seconds

@@ -18,7 +18,7 @@ from chainrule.stats import RateInterval, success_rate
 
 if TYPE_CHECKING:
     from chainrule.experiments.recipes.schema import Recipe
-    from chainrule.experiments.sweeps.halving import HalvingReport
+    from chainrule.experiments.sweeps.halving_report import HalvingReport
 
 
 SPENT = "the budget was spent before every run was trained; the same call goes on from there"
