@@ -77,21 +77,21 @@ def test_200_steps(network: str, augment: str, batch: int | str, dtype: str) -> 
 )  # fmt: skip
 def test_what_else_a_configuration_may_ask(network: str, batch: int | str, settings: dict[str, Any]) -> None:
     more = {"epochs": 30, "learning_rate": 0.02, "batch_size": batch, **settings}
-    by_all(NETWORKS[network], 1e-8, augment=("shift(1)", "noise(0.1)"), **more)
+    by_all(NETWORKS[network], 1e-10, augment=("shift(1)", "noise(0.1)"), **more)
 
 
 @pytest.mark.parametrize("batch", [4, "full"])
 def test_sample_weights_and_members_with_data_of_their_own(batch: int | str) -> None:
     weights = np.linspace(0.1, 2.0, 40)
     weighted = Dataset.from_arrays(DATA.X, DATA.y, image_shape=(8, 8), sample_weight=weights)
-    by_all(CONV, 1e-9, weighted, augment="rotate(20)", batch_size=batch, epochs=20)
+    by_all(CONV, 1e-10, weighted, augment="rotate(20)", batch_size=batch, epochs=20)
     own = {"loss": "binary_cross_entropy", "augment": "noise(0.3)", "validation": 0.25}
-    by_all(mlp([4], "tanh"), 1e-9, "moons(n=30)", batch_size=batch, epochs=60, **own)
+    by_all(mlp([4], "tanh"), 1e-10, "moons(n=30)", batch_size=batch, epochs=60, **own)
 
 
 def test_steps_see_augmented_samples_and_reports_do_not() -> None:
     """Strong noise: the mean step loss is that of noisy samples, the loss that of the samples as they are."""
-    lanes = by_all(NETWORKS["dense"], 1e-9, augment="noise(30)", batch_size="full", epochs=5)
+    lanes = by_all(NETWORKS["dense"], 1e-10, augment="noise(30)", batch_size="full", epochs=5)
     plain = train(NETWORKS["dense"], DATA, engine="lanes", loss="softmax_cross_entropy", epochs=0, seeds=3)
     for run, other in zip(lanes, plain, strict=True):
         assert run.history["loss"][0] == other.history["loss"][0]

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DataError, ShapeError
 from chainrule.random import stream
-from chainrule.stats.flips import Table, score_table
-from chainrule.stats.importance import Codes, Importance, axis_codes, expanded_tail
-from chainrule.stats.intervals import check_level
+from chainrule.stats.flips import Table
+from chainrule.stats.importance import Codes, Importance, axis_codes, cell_scores, expanded_tail
 from chainrule.stats.sequential import Better
 
 RANGES = 4
@@ -57,13 +55,8 @@ def drawn_importance(
     dict of str to str
         The axes that were left out, with the reason.
     """
-    check_level(level)
-    scores = score_table(table, better)
-    n, k = scores.shape
-    if len(places) != k:
-        raise ShapeError(f"an importance needs a place for each of the {k} cells, got {len(places)}")
-    if n < 2:
-        raise DataError("an importance needs at least two seeds: one cannot tell effects from luck")
+    scores = cell_scores(places, table, level, better)
+    k = scores.shape[1]
     draws = stream(seed, "bootstrap").integers(0, k, size=(n_resamples, k))
     found, left = {}, {}
     for axis, codes in axis_codes(places).items():

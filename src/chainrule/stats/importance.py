@@ -106,13 +106,8 @@ def axis_importance(
     dict of str to Importance
         By axis, in order of appearance; axes with a single value, and those of `no_importance`, are left out.
     """
-    check_level(level)
-    scores = score_table(table, better)
+    scores = cell_scores(places, table, level, better)
     n, k = scores.shape
-    if len(places) != k:
-        raise ShapeError(f"an importance needs a place for each of the {k} cells, got {len(places)}")
-    if n < 2:
-        raise DataError("an importance needs at least two seeds: one cannot tell effects from luck")
     axes = {axis: codes for axis, codes in axis_codes(places).items() if codes.max() > 0}
     told = [axis for axis in axes if axis not in no_importance(places)]
     if not told:
@@ -157,6 +152,18 @@ def no_importance(places: Sequence[Mapping[str, object]]) -> dict[str, str]:
         if n_values - 1 > CHANCE * (k - 1) and _limits(codes, _others(axes, axis), k):
             found[axis] = f"it has {n_values} values in {k} cells, which explain nearly everything whatever they do"
     return found
+
+
+def cell_scores(places: Sequence[Mapping[str, object]], table: npt.ArrayLike, level: float, better: Better) -> Table:
+    """Return the scores (n_seeds, k) of cells at k places, or say why they give no importance."""
+    check_level(level)
+    scores = score_table(table, better)
+    n, k = scores.shape
+    if len(places) != k:
+        raise ShapeError(f"an importance needs a place for each of the {k} cells, got {len(places)}")
+    if n < 2:
+        raise DataError("an importance needs at least two seeds: one cannot tell effects from luck")
+    return scores
 
 
 def axis_codes(places: Sequence[Mapping[str, object]]) -> dict[str, Codes]:

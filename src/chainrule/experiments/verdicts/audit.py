@@ -66,10 +66,7 @@ def audit_sides(
     If a side leaves several cells open, the first half of the seeds chooses for every side and the second half is
     audited; the verdict says how the sides were tuned, or that they were not.
     """
-    everyone = [candidate for side in sides for candidate in side.candidates]
-    check_measure(measure, everyone)
-    for other in everyone[1:]:
-        check_same_data(everyone[0].setting, other.setting)
+    _check_comparable([candidate for side in sides for candidate in side.candidates], measure)
     choosing: Sequence[int] = ()
     tuned = tuple(Tuned(side, side.candidates[0]) for side in sides)
     if any(len(side.candidates) > 1 for side in sides):
@@ -87,6 +84,13 @@ def audit_sides(
     }
     sentence = f"{verdict.sentence.removesuffix('.')}; {words}." if words else verdict.sentence
     return replace(verdict, sentence=sentence, numbers={**verdict.numbers, "tuning": tuning})
+
+
+def _check_comparable(candidates: Sequence[Candidate], measure: Measure) -> None:
+    """Refuse settings that do not record the measure, or see other data."""
+    check_measure(measure, candidates)
+    for other in candidates[1:]:
+        check_same_data(candidates[0].setting, other.setting)
 
 
 def audit(
@@ -121,9 +125,7 @@ def audit(
     level : float
         Confidence of the interval.
     """
-    check_measure(measure, candidates)
-    for other in candidates[1:]:
-        check_same_data(candidates[0].setting, other.setting)
+    _check_comparable(candidates, measure)
     table = bench.values(candidates, seeds, [measure])
     columns = [table[place, measure.text] for place in range(len(candidates))]
     names = tuple(candidate.label for candidate in candidates)
