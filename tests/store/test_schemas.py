@@ -6,6 +6,8 @@ import io
 import json
 import shutil
 import sqlite3
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,56 @@ def test_runs_of_every_kind_are_migrated(where: str, mixed: Pairs) -> None:
         assert store.check().problems == []
 
 
+def test_columns_of_version_2_are_given_their_lists(where: str, mixed: Pairs) -> None:
+    with Store.open(where) as store:
+        store.save(mixed[:2])
+        store.save(mixed[2:])
+        wanted = store.aggregate(metric="loss")
+    back_to_2(where)
+    with Store.open(where) as store:
+        assert store.aggregate(metric="loss") == wanted
+        for task, run in mixed:
+            assert_same(store.load([task])[task], run)
+        assert store.check().problems == []
+        assert store.compact().joined > 0
+        assert store.aggregate(metric="loss") == wanted
+
+
+def test_a_damaged_column_of_version_2_leaves_the_old_store(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    shutil.copy(ASSETS / "schema-2.db", path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE columns SET data = zeroblob(length(data)) WHERE name_id = (SELECT max(name_id) FROM columns)"
+        )
+    connection.close()
+    with pytest.raises(StoreError, match="the checksum of a column is wrong"):
+        Store.open(path)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT value FROM meta").fetchall() == [("2",)]
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert "columns" in tables
+    assert "columns_2" not in tables
+
+
+def back_to_2(where: str) -> None:
+    """Make a store what version 2 wrote: rows of columns without the list, and their checksums without it."""
+    server = where.startswith("postgresql")
+    url = make_url(where).set(drivername="postgresql+psycopg") if server else f"sqlite:///{where}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if server:
+            connection.execute(text("SET LOCAL search_path TO chainrule"))
+        connection.execute(text("ALTER TABLE columns DROP COLUMN names_id"))
+        for name, batch, data in connection.execute(text("SELECT name_id, batch_id, data FROM columns")).all():
+            checksum = zlib.crc32(struct.pack("<qq", name, batch) + bytes(data))
+            row = {"checksum": checksum, "name": name, "batch": batch}
+            change = "UPDATE columns SET checksum = :checksum WHERE name_id = :name AND batch_id = :batch"
+            connection.execute(text(change), row)
+        connection.execute(text("UPDATE meta SET value = '2'"))
+    engine.dispose()
+
+
 def write_1_to_server(url: str, pairs: Pairs) -> None:
     """Write version 1 into a database."""
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
@@ -108,7 +160,7 @@ def test_a_migration_that_fails_leaves_the_old_store(tmp_path: Path, mixed: Pair
 def test_an_old_store_is_not_read_without_writing(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     shutil.copy(ASSETS / "schema-1.db", path)
-    with pytest.raises(StoreError, match="is of schema 1, this chainrule reads 2: bring it up to date with"):
+    with pytest.raises(StoreError, match="is of schema 1, this chainrule reads 3: bring it up to date with"):
         Store.open(path, read_only=True)
 
 
@@ -121,7 +173,7 @@ def test_a_later_store_is_refused(tmp_path: Path) -> None:
     before = path.read_bytes()
     for options in ({}, {"read_only": True}):
         with pytest.raises(
-            StoreError, match=r"written by a later chainrule \(schema 7, this one reads up to 2\): update"
+            StoreError, match=r"written by a later chainrule \(schema 7, this one reads up to 3\): update"
         ):
             Store.open(path, **options)
     assert path.read_bytes() == before

@@ -50,8 +50,7 @@ def _bring_up_to_date(database: Database, known: Words) -> None:
             _create(database, connection)
             return
         while version < SCHEMA:
-            MIGRATIONS[version - 1](connection, known)
-            version += 1
+            version = MIGRATIONS[version](connection, known)
         connection.execute(update(meta).where(meta.c.name == "schema").values(value=str(SCHEMA)))
 
 

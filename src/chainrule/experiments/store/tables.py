@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA = 2
+SCHEMA = 3
 APPLICATION_ID = 0x63687275
 """Marks an SQLite file as ours: the letters ``chru``."""
 
