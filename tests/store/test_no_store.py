@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chainrule.experiments.store.tables import SCHEMA
 from tests.store.conftest import Cli
 from tests.store.schema_1 import ASSETS
 
@@ -19,7 +20,7 @@ COMMANDS = {
     "compact": ["compact"],
     "export": ["export", "out.csv"],
 }
-SOUND = ASSETS / "schema-2.db"
+SOUND = ASSETS / f"schema-{SCHEMA}.db"
 CUT = "the store runs.db is cut off: {} there; copy it again, or go back to another copy"
 KINDS = {
     "missing": "there is no store at runs.db; 'chainrule sweep --store' makes one",
